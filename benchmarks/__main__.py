@@ -1,7 +1,7 @@
-"""Run every benchmark, or those that are named: ``python -m benchmarks [--full] [--readme] [NAME…]``.
+"""Run all benchmarks, or the named ones: ``python -m benchmarks [--full] [--readme] [NAME…]``.
 
-``--full`` is for those that have a short and a long form. At the end is one table of all that was measured, which
-``--readme`` puts into the README, for those that were run: numbers of benchmarks that were not stay as they are.
+``--full`` selects the long form of those that have one. The output ends with a table of all numbers, which ``--readme``
+writes into the README; numbers of benchmarks that were not run stay unchanged.
 """
 
 import argparse
@@ -17,7 +17,7 @@ OTHERS = ("scheduling",)
 
 
 def main() -> int:
-    """Run the benchmarks and return 1 when one of them missed its goal."""
+    """Run the benchmarks and return 1 if one of them missed a goal."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--full", action="store_true", help="the long form, of those that have one")
     parser.add_argument("--readme", action="store_true", help="put the numbers into the README")
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def measured(name: str) -> list[Number]:
-    """Run a benchmark and print each number as it comes; it must give one for each of its goals."""
+    """Run a benchmark and print each number as it arrives; it must yield one for each of its goals."""
     module = importlib.import_module(f"benchmarks.{name}")
     numbers: list[Number] = []
     for number in module.measure():

@@ -1,4 +1,4 @@
-"""Goals, and what was measured beside them."""
+"""Goals and measured numbers."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,31 +8,33 @@ from time import process_time
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A number to hold: at most `limit` (at least, with `least`), in `unit`; a ratio says what it is `of`."""
+    """A goal for a number."""
 
     name: str
     limit: float
+    """The number must be at most this, or, with `least`, at least this."""
     unit: str
     of: str = ""
+    """What a ratio is relative to."""
     least: bool = False
 
     @property
     def text(self) -> str:
-        """The goal as a person reads it."""
+        """The goal as text."""
         return " ".join(filter(None, ("≥" if self.least else "≤", f"{self.limit:,g}", self.unit, self.of)))
 
     def met(self, value: float) -> bool:
-        """Whether a value holds the goal; one that is no number does not."""
+        """Whether a value meets the goal; NaN does not."""
         return value >= self.limit if self.least else value <= self.limit
 
     def found(self, value: float, note: str = "") -> "Number":
-        """Return what was measured, with a `note` that says more of it."""
+        """Return the measured number, with a `note`."""
         return Number(self, value, note)
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """What was measured for a goal."""
+    """The measured number for a goal."""
 
     goal: Goal
     value: float
@@ -40,19 +42,19 @@ class Number:
 
     @property
     def met(self) -> bool:
-        """Whether the goal is held, by the value as it is and not as it is shown."""
+        """Whether the goal is met, by the exact value and not the rounded one."""
         return self.goal.met(self.value)
 
     @property
     def measured(self) -> str:
-        """The value as a person reads it."""
+        """The value as text."""
         digits = 0 if self.value >= 100 or self.value == 0 else 1 if self.value >= 10 else 2
         text = f"{self.value:,.{digits}f} {self.goal.unit}"
         return f"{text} ({self.note})" if self.note else text
 
 
 def seconds_of(run: Callable[[], object], rounds: int = 5) -> float:
-    """Return the least processor time that `run` took: others on the machine only ever add to it."""
+    """Return the minimum processor time of `run`: other processes only ever add to it."""
     spent = []
     for _ in range(rounds):
         begun = process_time()
@@ -62,7 +64,7 @@ def seconds_of(run: Callable[[], object], rounds: int = 5) -> float:
 
 
 def middle_of(run: Callable[[], object], rounds: int = 200) -> float:
-    """Return the median of the processor times that `run` took."""
+    """Return the median processor time of `run`."""
     spent = []
     for _ in range(rounds):
         begun = process_time()
@@ -72,6 +74,6 @@ def middle_of(run: Callable[[], object], rounds: int = 200) -> float:
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """Return the value that `share` of the values stay below; NaN for none."""
+    """Return the value below which `share` of the values are; NaN for none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")

@@ -1,4 +1,4 @@
-"""What a poll costs: the engine with its store, beside the same requests by httpx alone."""
+"""The cost of a poll: the engine with its store, compared to the same requests by httpx alone."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ GOALS = (COST, OF_BARE)
 
 
 def measure() -> Iterator[Number]:
-    """Poll a simulator in a process of its own."""
+    """Poll a simulator that runs in another process."""
     with tempfile.TemporaryDirectory() as folder, _server() as url:
         env = environment(Path(folder), int(url.rsplit(":", 1)[1]))
         ours = asyncio.run(_polled(env))
@@ -62,7 +62,7 @@ async def _polled(env: dict[str, str]) -> float:
         before = heard
         heard += len(batch.exchanges)
         assert all(exchange.problem is None for exchange in batch.exchanges)
-        # The first look at each job is left out: it opens connections, and everything is news.
+        # The first poll of each job is excluded: it opens connections, and everything is new.
         if before < JOBS <= heard:
             begun, first = process_time(), heard
         if heard >= JOBS + POLLS:

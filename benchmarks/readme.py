@@ -1,4 +1,4 @@
-"""The numbers in the README: a table between two marks, made from what was measured last."""
+"""The numbers in the README: a table between two marks, generated from the latest measurements."""
 
 import importlib
 import os
@@ -12,7 +12,7 @@ from benchmarks.goal import Goal, Number
 
 README = Path(__file__).parents[1] / "README.md"
 NUMBERED = ("tui_start", "tui_terminal", "tui_list", "result", "startup", "polling", "replay", "serve", "store", "team")
-"""The benchmarks that have goals, in the order of the table."""
+"""The benchmarks with goals, in the order of the table."""
 
 BEGIN = "<!-- numbers: made by `python -m benchmarks --readme` -->"
 END = "<!-- end of numbers -->"
@@ -29,19 +29,19 @@ def goals() -> list[Goal]:
 
 
 def rows_of(text: str) -> dict[tuple[str, str], str]:
-    """Return what the README's table says was measured, by name and goal; empty when it has no table."""
+    """Return the measurements in the README's table by name and goal; empty if there is no table."""
     block = _BLOCK.search(text)
     rows = _ROW.findall(block[0]) if block is not None else []
     return {(name, goal): measured for name, goal, measured in rows if name not in {"what", "---"}}
 
 
 def table(numbers: Iterable[Number]) -> str:
-    """Return numbers as Markdown; what missed its goal says so."""
+    """Return numbers as a Markdown table, marking missed goals."""
     return "\n".join([HEAD, *(_row(number.goal, _words(number)) for number in numbers)])
 
 
 def with_numbers(text: str, numbers: Iterable[Number]) -> str:
-    """Return the README with new numbers in its table, the rows of goals that were not measured as they were."""
+    """Return the README with new numbers in its table; rows that were not measured stay unchanged."""
     before = rows_of(text)
     new = {number.goal: _words(number) for number in numbers}
     rows = [_row(goal, new.get(goal) or before.get((goal.name, goal.text), NOT_YET)) for goal in goals()]
@@ -50,7 +50,7 @@ def with_numbers(text: str, numbers: Iterable[Number]) -> str:
 
 
 def machine() -> str:
-    """Return in one line what the numbers were measured on, and when."""
+    """Return a line about the machine and the date of the measurement."""
     cpu = re.search(r"^model name\s*:\s*(.+)$", _read("/proc/cpuinfo"), re.MULTILINE)
     system = re.search(r'^PRETTY_NAME="?([^"\n]+)', _read("/etc/os-release"), re.MULTILINE)
     name = f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores"

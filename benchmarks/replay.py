@@ -1,4 +1,4 @@
-"""Seeking in a recording of an hour with 100 jobs, and what such a recording takes."""
+"""Seeking in a recording of an hour with 100 jobs, and the size of the recording."""
 
 import asyncio
 import tempfile
@@ -20,7 +20,7 @@ from jobdeck.recording.replay import ReplayEngine
 JOBS = 100
 SECONDS = 3_600
 EVERY = 60
-"""Seconds between two polls of a job: 100 a minute, each with a new progress."""
+"""Seconds between two polls of a job: 100 polls per minute, each with a new progress."""
 
 SIZE = Goal("a recording of an hour, 100 jobs", 1_000.0, "kB")
 OPENED = Goal("reading it", 3.0, "s")
@@ -29,7 +29,7 @@ GOALS = (SIZE, OPENED, SEEK)
 
 
 def measure() -> Iterator[Number]:
-    """Record, read, and jump about."""
+    """Record, read and seek."""
     with tempfile.TemporaryDirectory() as folder:
         path = write(Path(folder) / "hour.jobdeck", _entries(), end=at(SECONDS))
         begun = process_time()

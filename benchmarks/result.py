@@ -1,4 +1,4 @@
-"""Opening a result of 10 MB: for how long nothing else is heard."""
+"""Opening a result of 10 MB: the longest time that the event loop is blocked."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ GOALS = (HELD, READ)
 
 
 def measure() -> Iterator[Number]:
-    """Open it some times; the best of each counts, for others on the machine only ever add to it."""
+    """Open it a few times and take the best, because other processes only ever add time."""
     person = {"name": "Ada Lovelace", "mail": "ada@example.com", "tags": ["a", "b"], "company": {"id": 7, "n": None}}
     one = json.dumps(person)
     result = "[" + ",".join([one] * (BYTES // (len(one) + 1))) + "]"

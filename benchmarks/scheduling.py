@@ -1,8 +1,8 @@
-"""How late an end is learnt of: our scheduler beside what people write, in simulated time; and what it decides for.
+"""The delay until a job's end is detected: the scheduler compared to other policies, in simulated time; and its CPU.
 
-Delays are seconds from a job's end to its being known, mean/p95 (refusals of our own making). The world is
-`benchmarks.simulation`; its policies share no code with the scheduler. The goals take two minutes; ``--full`` adds the
-other policies, the large sizes and the hardships as tables, which take five more.
+Delays are seconds from a job's end to its detection, mean/p95 (refusals of our own making). The simulated world is
+`benchmarks.simulation`; its policies share no code with the scheduler. The goals take two minutes; ``--full`` adds
+tables with the other policies, the large sizes and the hardships, which take five more.
 """
 
 import random
@@ -53,8 +53,8 @@ STRICT = (
     ("fixed", "shared", (18.0, 3.5)),
     ("small bucket", "none", (60.0, 24.0)),
 )
-"""Goals for p95, in seconds, of 60 jobs at 30 and 300 at 300 a minute. A throttler shuts everyone out for a minute each
-time that others overdraw it; a small bucket holds a tenth of its limit, and is ours alone."""
+"""Goals for p95, in seconds, of 60 jobs at 30 and 300 at 300 per minute. A throttler blocks everyone for a minute each
+time that other clients exceed it; a small bucket holds a tenth of its limit, and is not shared."""
 
 BEST = {
     (10, 30): ((2.6, 6.0), (1.8, 4.2), (2.8, 7.3)),
@@ -65,14 +65,14 @@ BEST = {
     (300, 600): ((1.4, 2.6), (1.4, 2.6), (1.3, 2.6)),
     (2_000, 300): ((44.6, 157.1), (39.7, 142.0), (8.3, 27.2)),
 }
-"""Mean and p95 in seconds, of the design's own simulation: what is to be met or beaten."""
+"""Mean and p95 in seconds from the design's own simulation, to be met or beaten."""
 
 SEEDS_BY_SIZE = ((100, 5), (1_000, 3), (100_000, 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What several runs of one policy in one scenario gave."""
+    """The results of several runs of one policy in one scenario."""
 
     delays: list[float]
     full: list[float]
@@ -100,7 +100,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A number to hold: what `measure` gives in `scenario` is at most `limit`."""
+    """A goal: `measure` of the results in `scenario` is at most `limit`."""
 
     name: str
     scenario: Scenario
@@ -110,7 +110,7 @@ class Goal:
 
 
 def run(scenario: Scenario, policy: Callable[[Scenario, int], Policy], seeds: int | None = None) -> Row:
-    """Run a policy in a scenario with as many seeds as its size allows."""
+    """Run a policy in a scenario, with fewer seeds for more jobs."""
     count = seeds or next(number for size, number in SEEDS_BY_SIZE if scenario.jobs < size)
     runs: list[Measured] = [World(scenario, policy(scenario, seed), seed).run() for seed in range(count)]
     allowed = sum(each.seconds for each in runs) / 60.0 * scenario.per_minute
@@ -129,12 +129,12 @@ def run(scenario: Scenario, policy: Callable[[Scenario, int], Policy], seeds: in
 
 
 def ours(scenario: Scenario, seed: int) -> Policy:
-    """Make the scheduler under test, told the documented limit."""
+    """Create the scheduler under test, with the documented limit."""
     return Ours(scenario, seed)
 
 
 def unknowing(scenario: Scenario, seed: int) -> Policy:
-    """Make the scheduler under test, told nothing about the limit."""
+    """Create the scheduler under test, without knowledge of the limit."""
     return Ours(scenario, seed, source=LimitSource.UNKNOWN)
 
 
@@ -147,7 +147,7 @@ OTHERS: dict[str, Callable[[Scenario, int], Policy]] = {
 
 
 def compare() -> None:
-    """Print every policy in every size, a quarter of the budget being taken by others."""
+    """Print every policy in every size, while other clients use a quarter of the limit."""
     names = [*OTHERS, *LISTS, "bound"]
     print("jobs, a minute " + "".join(f"{name:>22}" for name in names))
     for jobs, per_minute in SIZES:
@@ -161,7 +161,7 @@ def compare() -> None:
 
 
 def hardships() -> None:
-    """Print our scheduler under servers and neighbours that make it hard."""
+    """Print the scheduler's results with difficult servers and other clients."""
     print("\nhardship, 60 jobs at 30 and 300 at 300 a minute: delays, refusals of our own making a run, others refused")
     for name, change in HARDSHIPS.items():
         cells = []
@@ -176,7 +176,7 @@ def hardships() -> None:
 
 
 def chances() -> None:
-    """Print what refusals for no reason cost: delays, requests a minute, and all refusals a run."""
+    """Print the cost of random refusals: delays, requests per minute, and all refusals per run."""
     print("\nrefused for no reason, with (R) or without Retry-After: delays, requests a minute, refusals a run")
     for headers in (True, False):
         print(f"{'headers' if headers else 'no headers':>15}" + "".join(f"{name:>24}" for name in CHANCES))
@@ -194,7 +194,7 @@ def chances() -> None:
 
 
 def goals() -> list[Goal]:
-    """Return the goals of the design, and the best of what was measured on the way to it."""
+    """Return the goals of the design, and the best results measured while it was developed."""
     plus = Scenario(60, 30, "own")
     p95: Callable[[Row], float] = lambda row: row.p(0.95)  # noqa: E731 - a column of the table below
     mean: Callable[[Row], float] = lambda row: row.mean  # noqa: E731 - a column of the table below
@@ -231,7 +231,7 @@ def goals() -> list[Goal]:
 
 
 def _part_of_naive(row: Row) -> float:
-    """Return a run's requests as a part of those of a loop that asks for every job each two seconds until it ends."""
+    """Return a run's requests as a fraction of those of a loop that polls every job every two seconds until it ends."""
     worlds = [World(Scenario(500, 30), naive(seed), seed) for seed in range(3)]
     return row.sent / statistics.fmean(world.seconds_of_jobs / 2.0 for world in worlds)
 
@@ -249,7 +249,7 @@ def _best_of_table(mean: Callable[[Row], float], p95: Callable[[Row], float]) ->
 
 
 def _strict_servers() -> list[Goal]:
-    """Return goals for servers whose limit is no token bucket as large as it says: what it may cost."""
+    """Return goals for servers whose limit is not a token bucket of the announced size."""
     found: list[Goal] = []
     for meter, lists, limits in STRICT:
         for (jobs, per_minute), limit in zip(((60, 30), (300, 300)), limits, strict=True):
@@ -261,7 +261,7 @@ def _strict_servers() -> list[Goal]:
 
 
 def _refusals() -> list[Goal]:
-    """Return the goals for refusals of our own making, a run, behind each kind of server."""
+    """Return the goals for refusals of our own making per run, for each kind of server."""
     found: list[Goal] = []
     for name, change in HARDSHIPS.items():
         for lists in ("none", "own", "pages"):
@@ -297,7 +297,7 @@ def _own_refusals(row: Row) -> float:
 
 
 def decisions(lists: bool) -> list[float]:
-    """Return the seconds of CPU that each of many decisions took, with 10,000 live jobs."""
+    """Return the CPU seconds of each of many decisions, with 10,000 live jobs."""
     support = ListEndpoint("operation", KINDS, active_statuses=("running", "queued"))
     tested = Scheduler(
         Limit(6_000), random.Random(0), (support,) if lists else (), typical=TYPICAL, intervals=INTERVALS
@@ -325,14 +325,14 @@ def _running(key: JobKey) -> JobUpdate:
 
 
 def check(name: str, got: float, limit: float) -> bool:
-    """Print one goal beside what was measured; return whether it was missed."""
+    """Print one goal with its measurement; return whether it was missed."""
     missed = not got <= limit
     print(f"  {'MISS' if missed else 'ok  '} {name:<58} {got:>8.2f}  goal {limit:g}", flush=True)
     return missed
 
 
 def main() -> int:
-    """Print all goals, with ``--full`` all tables before them; return 1 when a goal was missed."""
+    """Print all goals, preceded by all tables with ``--full``; return 1 if a goal was missed."""
     if "--full" in sys.argv:
         print("the scheduler: seconds from a job's end to its being known, mean/p95 (refusals a run)")
         compare()
@@ -347,7 +347,7 @@ def main() -> int:
         row = rows.get(known) or rows.setdefault(known, run(goal.scenario, goal.policy or ours))
         missed += check(goal.name, goal.measure(row), goal.limit)
     for lists in (False, True):
-        # Whatever else the machine does only ever adds to it, so the best of three runs is the nearest to the truth.
+        # Other processes only ever add time, so that the best of three runs is the most accurate.
         p99 = min(percentile(decisions(lists), 0.99) for _ in range(3))
         missed += check(f"a decision at 10,000 jobs{', lists' if lists else ''}: p99 in µs", p99 * 1e6, 200.0)
     print(f"  {missed} goals missed" if missed else "  all goals met")

@@ -1,4 +1,4 @@
-"""The programs that `tui_terminal` looks at: the screen and a DataTable, on jobs that change: run as a module."""
+"""The programs that `tui_terminal` and `serve` measure, run as a module: the screen, and a DataTable."""
 
 import asyncio
 import os
@@ -21,14 +21,14 @@ from jobdeck.tui.remote import RemoteView
 
 ROWS = 10_000
 STEPS = 50
-"""Batches a second in which the changes come."""
+"""Batches of changes per second."""
 
 CURSOR_COLOUR = (1, 2, 3)
 HEADINGS = ("STATE", "JOB", "KIND", "STAGE", "PROGRESS", "ELAPSED", "ETA", "SEEN")
 
 
 def deck(rate: int, among: int, *, standing: bool) -> None:
-    """Run the screen on an engine that changes `rate` jobs a second among the first rows; `standing`, time too."""
+    """Run the screen with `rate` changes per second among the first rows; `standing` stops the clock."""
     clock = clock_at_noon() if standing else SystemClock()
     now = clock.now()
 
@@ -55,7 +55,7 @@ def deck(rate: int, among: int, *, standing: bool) -> None:
 
 
 def table(rate: int) -> None:
-    """Run a DataTable of as many rows and columns, of which `rate` change a second."""
+    """Run a DataTable with the same number of rows and columns, of which `rate` change per second."""
 
     class TableApp(App[None]):
         CSS = f"DataTable > .datatable--cursor {{ background: rgb{CURSOR_COLOUR}; }}"
@@ -81,7 +81,7 @@ def table(rate: int) -> None:
 
 
 async def viewers(count: int) -> None:
-    """Show a deck of 100 jobs to so many viewers; prints the percent of a core and the megabytes that it takes."""
+    """Show 100 jobs to several viewers; prints the percentage of a core and the megabytes used."""
     clock = SystemClock()
     now = clock.now()
     output, pid = sys.stdout, os.getpid()

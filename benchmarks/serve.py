@@ -1,4 +1,4 @@
-"""What one more viewer of `jobdeck serve` costs: a screen of 100 jobs whose ages tick."""
+"""The cost of one more viewer of `jobdeck serve`: a screen of 100 jobs with ticking ages."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def measure() -> Iterator[Number]:
 
 
 def _seen(viewers: int) -> tuple[float, float]:
-    """Return percent of a core and megabytes of a process with so many viewers."""
+    """Return the percentage of a core and the megabytes of a process with this many viewers."""
     command = [sys.executable, "-m", "benchmarks.screens", "viewers", str(viewers)]
     told = subprocess.run(command, env=as_installed(), cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     cpu, size = told.split()[-2:]

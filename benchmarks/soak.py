@@ -1,7 +1,7 @@
-"""Hours of the engine in minutes, on the worst of servers behind the worst of networks: `make soak`.
+"""Hours of the engine in minutes, with the worst of servers and networks: `make soak`.
 
-The simulator runs in a process of its own, a proxy that spoils answers stands before it, jobs come and go, and a
-person moves about. At the end: no end that was not one, memory that does not grow, and nothing left over.
+The simulator runs in another process, behind a proxy that corrupts responses; jobs come and go, and a simulated user
+works with them. At the end it checks for false ends, growing memory, and leftovers.
 """
 
 import argparse
@@ -47,14 +47,14 @@ from jobdeck.simulator.scenario import (
 SPEED = 60.0
 LIMIT = 240
 EVERY = 20.0
-"""Simulated seconds from one new job to the next."""
+"""Simulated seconds between two new jobs."""
 
 KEPT = 300.0
-"""Simulated seconds that an ended job stays on the list before a person takes it off."""
+"""Simulated seconds until a finished job is removed."""
 
 WEATHERS = ((CALM, 300.0), (STORM, 300.0), (DARK, 90.0), (STORM, 200.0))
 DEADLINE = 0.5
-"""Real seconds that an answer may take: half a minute on the clock that runs fast."""
+"""Real seconds that a response may take: half a minute on the fast clock."""
 
 GROWTH = 8.0
 """MiB that the second half may add."""
@@ -84,7 +84,7 @@ asyncio.run(main())
 
 @dataclass(slots=True)
 class Tally:
-    """What happened."""
+    """The events of a run."""
 
     requests: int = 0
     problems: Counter[str] = field(default_factory=Counter)
@@ -98,7 +98,7 @@ class Tally:
 
 
 def scenario(seconds: float) -> Scenario:
-    """Return jobs that arrive one after the other for `seconds` (simulated), and everything that can go wrong."""
+    """Return jobs that arrive for `seconds` (simulated), and every kind of fault."""
     dice = random.Random(1)
     kinds = (
         (Api.THEHOG, Resource.OPERATION, Outcome.SUCCEEDED),
@@ -137,7 +137,7 @@ def scenario(seconds: float) -> Scenario:
 
 
 async def soak(seconds: float) -> Tally:
-    """Run for so many real seconds."""
+    """Run for this many real seconds."""
     tally = Tally()
     script = scenario(seconds * SPEED)
     scripts = {job.id: job for job in script.jobs}
@@ -171,7 +171,7 @@ async def soak(seconds: float) -> Tally:
 
 @contextlib.contextmanager
 def simulator(seconds: float) -> Iterator[int]:
-    """Run the simulator in another process; gives its port."""
+    """Run the simulator in another process; yields its port."""
     command = [sys.executable, "-c", SERVE, str(seconds)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -180,7 +180,7 @@ def simulator(seconds: float) -> Iterator[int]:
 
 
 async def weather(proxy: ChaosProxy, clock: FastClock) -> None:
-    """Change the network from calm to storm and dark, over and over."""
+    """Cycle the network through calm, storm and dark."""
     while True:
         for kind, seconds in WEATHERS:
             proxy.heal()
@@ -189,7 +189,7 @@ async def weather(proxy: ChaosProxy, clock: FastClock) -> None:
 
 
 async def person(engine: Engine, context: AppContext, clock: FastClock, script: Scenario) -> None:
-    """Add jobs as they are accepted, take off ended ones, look about, ask, pause."""
+    """Act as a user: add jobs as they are accepted, remove finished ones, view, poll, pause."""
     dice = random.Random(2)
     texts = demo_targets(script)
     began = clock.now().mono
@@ -232,7 +232,7 @@ async def person(engine: Engine, context: AppContext, clock: FastClock, script: 
 
 
 async def listen(engine: Engine, tally: Tally, scripts: dict[str, JobScript], began: float, clock: FastClock) -> None:
-    """Count what the engine tells, and doubt every end."""
+    """Count the engine's events, and check every end."""
     async for batch in engine.subscribe():
         take(batch, tally, scripts, clock.now().mono - began)
 
@@ -252,9 +252,9 @@ def take(batch: ChangeSet, tally: Tally, scripts: dict[str, JobScript], now: flo
 
 
 def doubt(event: PhaseChanged, script: JobScript, tally: Tally, now: float) -> None:
-    """Note an end that is another than the job's, or came before it."""
+    """Record an end that is wrong or too early."""
     earliest = script.arrival + script.queued_for + script.run_seconds * script.done_at_end
-    # The two clocks began a moment apart.
+    # The two clocks started at slightly different times.
     if event.after.value != PHASES.get(script.outcome) or now < earliest - 2.0 * SPEED:
         tally.false_ends.append(
             f"{event.key}: {event.after.value} at {now:.0f} s, true: {script.outcome} at {earliest:.0f} s"
@@ -262,7 +262,7 @@ def doubt(event: PhaseChanged, script: JobScript, tally: Tally, now: float) -> N
 
 
 def resident() -> float:
-    """Return the MiB of memory that this process has in use."""
+    """Return the resident memory of this process in MiB."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -275,11 +275,11 @@ def open_files() -> int:
 
 
 async def measured(seconds: float) -> tuple[Tally, list[str]]:
-    """Soak, and name what is left over."""
+    """Run, and list leftovers."""
     files, threads = open_files(), threading.active_count()
     tally = await soak(seconds)
     left = [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    # The loop's own helpers for blocking calls stay until it ends.
+    # The loop's helper threads for blocking calls stay until it ends.
     left += [thread.name for thread in threading.enumerate() if not thread.name.startswith(("MainThread", "asyncio_"))]
     if threading.active_count() - threads > 4:
         left.append(f"{threading.active_count() - threads} threads")
@@ -289,7 +289,7 @@ async def measured(seconds: float) -> tuple[Tally, list[str]]:
 
 
 def run(arguments: list[str]) -> int:
-    """Soak and report; returns 1 when something is not as it should be."""
+    """Run and report; returns 1 if a check failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0, help="how long, in real seconds (%(default)g)")
     parser.add_argument("--short", action="store_true", help="three seconds: whether it works, not whether it holds")

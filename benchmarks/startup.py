@@ -1,4 +1,4 @@
-"""How long a headless command takes to begin."""
+"""The startup time of headless commands."""
 
 import socket
 import subprocess
@@ -20,25 +20,25 @@ GOALS = (VERSION, STATUS, WAIT, WATCH)
 
 
 def measure() -> Iterator[Number]:
-    """Start each command some times; the shortest counts, for others on the machine only ever add to it."""
+    """Start each command a few times and take the shortest, because other processes only ever add time."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
         env = environment(Path(folder), server.getsockname()[1])
         bare = _least(lambda _: _ended([sys.executable, "-c", "pass"], env))[0]
         version = _least(lambda _: _ended(command("--version"), env))[0]
         yield VERSION.found(version / bare, f"{version * 1_000:.0f} ms")
         for name, goal in (("status", STATUS), ("wait", WAIT), ("watch", WATCH)):
-            # Another job each time: one that a killed process was asking for stays leased to it for a while.
+            # A different job each time: the lease of a killed process expires only later.
             took, cpu = _least(lambda n, name=name: _asked(command(name, f"op_{name}_{n}"), env, server))
             yield goal.found(took, f"{cpu:.2f} s of processor time, {took / bare:.0f} × python -c pass")
 
 
 def command(*arguments: str) -> list[str]:
-    """Return the command line of jobdeck as a person's shell finds it, installed beside this interpreter."""
+    """Return the command line of the jobdeck installed beside this interpreter."""
     return [str(Path(sys.executable).with_name("jobdeck")), *arguments]
 
 
 def _least(run: Callable[[int], tuple[float, float]]) -> tuple[float, float]:
-    """Return the least of some rounds, in each of their numbers, after one that fills the caches."""
+    """Return the minimum of each number over several rounds, after one that fills the caches."""
     rounds = [run(number) for number in range(ROUNDS + 1)][1:]
     return min(took for took, _ in rounds), min(cpu for _, cpu in rounds)
 

@@ -1,4 +1,4 @@
-"""What the store does in a second, what it takes on disk, and four processes that write at once."""
+"""The store's throughput, its size on disk, and four processes that write concurrently."""
 
 import asyncio
 import subprocess
@@ -21,7 +21,7 @@ PLENTY = 1_000_000
 JOBS = 10_000
 WORKERS = 4
 TASKS = 8
-"""Requests in flight at once: those of an engine with many profiles."""
+"""Concurrent requests: like an engine with many profiles."""
 
 WORKER = """
 import asyncio, sys
@@ -43,7 +43,7 @@ GOALS = (UNCHANGED, CHANGED, BUSY, LOST, GROWN, EACH, ALONE, NEWEST)
 
 
 def measure() -> Iterator[Number]:
-    """Measure each on a new file."""
+    """Run each measurement on a new file."""
     for some in (claims, processes, million):
         with tempfile.TemporaryDirectory() as folder:
             yield from asyncio.run(collect(some(Path(folder) / "jobdeck.db")))
@@ -76,7 +76,7 @@ def exchange(at_us: int, number: int | None) -> Exchange:
 
 
 async def poll(store: Store, number: int, progress: float = 0.25) -> bool:
-    """Claim and complete once; False when another process has the lease."""
+    """Claim and complete once; returns False if another process has the lease."""
     (decided,) = await store.claim([poll_request(key(number))])
     if not isinstance(decided, Grant):
         assert decided.reason == "leased", decided
@@ -97,7 +97,7 @@ async def claims(path: Path) -> AsyncIterator[Number]:
 
 
 async def poll_all(store: Store, count: int, tasks: int, progress: Callable[[int], float]) -> tuple[float, float]:
-    """Poll so often with so many requests in flight; returns the polls a second, and the processor time of each."""
+    """Poll `count` times with `tasks` concurrent requests; returns polls per second, and processor time per poll."""
     numbers = iter(range(count))
 
     async def poll_some() -> None:
@@ -110,7 +110,7 @@ async def poll_all(store: Store, count: int, tasks: int, progress: Callable[[int
 
 
 async def work(path: Path, client: str, count: int) -> None:
-    """Poll `count` times in a process of its own; prints how often it had to wait beyond the busy timeout."""
+    """Poll `count` times in its own process; prints how often it waited longer than the busy timeout."""
     from jobdeck.store.sqlite import database
 
     busy = 0
@@ -132,7 +132,7 @@ async def work(path: Path, client: str, count: int) -> None:
 
 
 def start_workers(path: Path, count: int) -> list[subprocess.Popen[str]]:
-    """Start processes that poll so often each once they are told to."""
+    """Start processes that each poll `count` times after a signal."""
     pipe = subprocess.PIPE
     workers = [
         subprocess.Popen(
@@ -165,7 +165,7 @@ async def processes(path: Path) -> AsyncIterator[Number]:
 
 
 async def million(path: Path) -> AsyncIterator[Number]:
-    """A million unchanged observations by lists of 100, then a million exchanges, and reading among them."""
+    """Write a million unchanged observations in lists of 100, then a million exchanges, and read some."""
     store = await opened(path, jobs=JOBS)
     begun_us = now_us = time_ns() // 1_000
     for first in range(0, JOBS, 100):
@@ -219,7 +219,7 @@ def table_size(path: Path, table: str) -> int:
 
 
 def fill_ledger(path: Path, at_us: int, rows: int) -> None:
-    """Put polls into the ledger by SQL alone: a hundred for each job, their jobs taking turns."""
+    """Insert polls by SQL: a hundred per job, alternating between jobs."""
     import apsw
 
     connection = apsw.Connection(str(path))

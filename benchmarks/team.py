@@ -1,4 +1,4 @@
-"""A team on one PostgreSQL: what it takes that all share one budget, and that everybody sees what one polls."""
+"""A team on one PostgreSQL: the cost of sharing a rate limit, and of everybody seeing what one polls."""
 
 import asyncio
 import os
@@ -42,7 +42,7 @@ GOALS = (OVERSHOOT, TWICE, FAN_OUT, MISSED, LOAD, DIED, STOPPED, FAR, LOG, SIZE)
 
 
 def measure() -> Iterator[Number]:
-    """Measure each on a server of its own."""
+    """Run each measurement on a server of its own."""
     from tests.support.postgres import running_server
 
     with running_server() as server:
@@ -126,7 +126,7 @@ async def shared_budget(url: str, postmaster: int) -> AsyncIterator[Number]:
 
 
 async def poll(store: Store, number: int, end: float, answered: set[int], leases: "Counter[object]") -> None:
-    """Poll jobs of one's own choice until the end, as a scheduler that always has one due."""
+    """Poll random jobs until the end, like a scheduler that always has one due."""
     dice = Random(number)
     while time.monotonic() < end:
         job = dice.randrange(JOBS)
@@ -151,7 +151,7 @@ async def view(store: Store, seen: set[int], delays: list[float], cursor: object
 
 
 def processor_seconds(postmaster: int) -> float:
-    """Return what all processes of a server have used, those that ended among them."""
+    """Return the processor time of all processes of a server, including ended ones."""
     ticks = 0
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
@@ -216,7 +216,7 @@ async def one_take_over(url: str, how: str) -> float:
 
 
 async def far_away(url: str) -> AsyncIterator[Number]:
-    """Claim through a proxy that delays what passes by half a round trip each way."""
+    """Claim through a proxy that delays data by half a round trip in each direction."""
     host, _, port = url.rpartition("@")[2].partition("/")[0].partition(":")
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -244,7 +244,7 @@ async def far_away(url: str) -> AsyncIterator[Number]:
 
 
 async def delayed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on what is read, each piece half a round trip later."""
+    """Forward data, each piece half a round trip later."""
     queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 
     async def send() -> None:

@@ -1,4 +1,4 @@
-"""A program behind a real pty: what it draws, and what that costs."""
+"""Programs in a real pty: their output and its cost."""
 
 import compileall
 import fcntl
@@ -22,7 +22,7 @@ PATIENCE = 60.0
 
 
 def environment(folder: Path, port: int) -> dict[str, str]:
-    """Return an environment with a profile that asks a port of this machine, and a store below `folder`."""
+    """Return an environment with a profile for a port of this machine, and a store below `folder`."""
     config = folder / "config.toml"
     config.write_text(
         f'[profiles.hog]\nprovider = "thehog"\nbase_url = "http://127.0.0.1:{port}"\n'
@@ -33,7 +33,7 @@ def environment(folder: Path, port: int) -> dict[str, str]:
 
 
 def as_installed() -> dict[str, str]:
-    """Return this environment as a person's: a capable terminal, and modules compiled as an installer does."""
+    """Return the environment of a user: a capable terminal, and modules compiled as by an installer."""
     compileall.compile_dir(ROOT / "src", quiet=1)
     env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     for name in ("NO_COLOR", "TEXTUAL_THEME", "PYTHONDONTWRITEBYTECODE"):
@@ -42,7 +42,7 @@ def as_installed() -> dict[str, str]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the seconds that the threads of a process have run, as exact as the scheduler keeps them."""
+    """Return the CPU seconds of a process's threads, as exact as the scheduler counts them."""
     spent = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
         with suppress(FileNotFoundError, ProcessLookupError):
@@ -51,13 +51,13 @@ def cpu_seconds(pid: int) -> float:
 
 
 def megabytes(pid: int) -> float:
-    """Return the memory of a process that is resident."""
+    """Return the resident memory of a process."""
     text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return int(text.split("VmRSS:")[1].split()[0]) / 1_024
 
 
 class Terminal:
-    """A program in a process of its own behind a pty."""
+    """A program in another process, behind a pty."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], columns: int = 120, lines: int = 40) -> None:
         self._master, slave = pty.openpty()
@@ -70,15 +70,15 @@ class Terminal:
         self._data = b""
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Return the running program."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End."""
+        """End the program."""
         self.end()
 
     def end(self) -> None:
-        """Have the program quit, and make sure of it."""
+        """Ask the program to quit, and kill it if it does not."""
         self._process.send_signal(signal.SIGTERM)
         end = time.monotonic() + 5
         while self._process.poll() is None and time.monotonic() < end:
@@ -89,21 +89,21 @@ class Terminal:
 
     @property
     def cpu(self) -> float:
-        """The seconds that the program has run."""
+        """The CPU seconds of the program."""
         return cpu_seconds(self._process.pid)
 
     @property
     def megabytes(self) -> float:
-        """The memory that is resident."""
+        """The resident memory in MB."""
         return megabytes(self._process.pid)
 
     def type(self, keys: bytes) -> None:
-        """Press keys; what was drawn before is forgotten."""
+        """Press keys, and drop earlier output."""
         self._data = b""
         os.write(self._master, keys)
 
     def until(self, pattern: bytes, *, raw: bool = False) -> float:
-        """Read until a text was drawn (`raw`: with what colours it); returns the seconds since the start."""
+        """Read until a text is drawn (`raw`: with its escape sequences); returns the seconds since the start."""
         wanted = re.compile(pattern)
         end = time.monotonic() + PATIENCE
         while not wanted.search(self._data if raw else CSI.sub(b"", self._data)):
@@ -112,7 +112,7 @@ class Terminal:
         return time.perf_counter() - self._begun
 
     def drain(self, seconds: float) -> int:
-        """Read what is drawn for a while; returns how many bytes that were."""
+        """Read output for a while; returns the number of bytes."""
         before = len(self._data)
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
@@ -121,7 +121,7 @@ class Terminal:
         return len(self._data) - before
 
     def watch(self, seconds: float) -> tuple[float, float]:
-        """Return percent of a core, and kilobytes a second, over a while."""
+        """Return percent of a core, and kilobytes per second, over a while."""
         self._data = b""
         cpu, begun = self.cpu, time.perf_counter()
         count = self.drain(seconds)
@@ -133,6 +133,6 @@ class Terminal:
             return False
         try:
             self._data += os.read(self._master, 65_536)
-        except OSError:  # what a pty says when nobody is left at its other end
+        except OSError:  # the error of a pty whose other end is closed
             return False
         return True

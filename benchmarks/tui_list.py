@@ -1,4 +1,4 @@
-"""What the list costs in process: an order painted, a row, a frame of 50 changes among 10,000 rows."""
+"""The cost of the list within the process: sorting and painting, a row, a frame of 50 changes among 10,000 rows."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -13,7 +13,7 @@ from benchmarks.goal import Goal, Number, middle_of, seconds_of
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.job_table import Order
 from jobdeck.tui.render.columns import Name, columns_for
-from jobdeck.tui.render.row import steady_spans, ticking_spans, ticks
+from jobdeck.tui.render.row import live_cells, live_spans, static_spans
 
 ROWS = 10_000
 SORTED = Goal("sort 10,000 rows and paint", 30.0, "ms")
@@ -25,7 +25,7 @@ GOALS = (SORTED, VISIBLE, HIDDEN, SPANS, TICKING)
 
 
 def measure() -> Iterator[Number]:
-    """Drive the list in this process, with times as its clock tells them."""
+    """Drive the list in this process."""
 
     async def all_of() -> list[Number]:
         return [number async for number in _measure()]
@@ -60,12 +60,12 @@ async def _measure() -> AsyncIterator[Number]:
                 spent.append(process_time() - begun)
             yield goal.found(median(spent) * 1e3)
         row, columns = app.model.row_at(0), columns_for(120)
-        yield SPANS.found(middle_of(lambda: steady_spans(row, columns, "op_01H…8R9S0T")) * 1e6)
-        yield TICKING.found(middle_of(lambda: ticking_spans(ticks(row.job, NOON), columns)) * 1e6)
+        yield SPANS.found(middle_of(lambda: static_spans(row, columns, "op_01H…8R9S0T")) * 1e6)
+        yield TICKING.found(middle_of(lambda: live_spans(live_cells(row.job, NOON), columns)) * 1e6)
 
 
 def _sort(app: ListApp, order: Order) -> None:
     app.model.set_order(order, NOON)
     app.jobs.sync(NOON)
-    app.jobs.tell_order()
+    app.jobs.post_order()
     app.screen._on_timer_update()

@@ -1,6 +1,6 @@
-"""Starting on 10,000 stored jobs, through a real pty: until it is usable, until all are there, and memory.
+"""Starting with 10,000 saved jobs, in a real pty: until it is usable, until all are loaded, and the memory.
 
-Usable: the first rows are there, and a key moves the cursor.
+Usable: the first rows are shown, and a key moves the cursor.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ GOALS = (USABLE, FILLED, MEMORY)
 
 
 def measure() -> Iterator[Number]:
-    """Start both apps in turns."""
+    """Start both apps alternately."""
     bares: list[tuple[float, float]] = []
     usables: list[tuple[float, float]] = []
     rows: list[tuple[float, float]] = []
@@ -64,7 +64,7 @@ def measure() -> Iterator[Number]:
 
 
 def fill(folder: Path, port: int) -> None:
-    """Store jobs of the profile in `environment`, each polled once."""
+    """Save jobs of the profile of `environment`, each polled once."""
     from jobdeck.domain.exchange import Exchange
     from jobdeck.domain.instant import Instant
     from jobdeck.domain.job import JobKey, Observation, Stage, Target

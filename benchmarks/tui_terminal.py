@@ -1,4 +1,4 @@
-"""What a person feels, through a real pty: key to paint, processor time and bytes, with 10,000 rows."""
+"""The user's experience, in a real pty: key to paint, processor time and output, with 10,000 rows."""
 
 import random
 import sys
@@ -13,7 +13,7 @@ ROWS = 10_000
 KEYS, TABLE_KEYS = 120, 30
 SECONDS = 8.0
 IN_VIEW = 36
-"""Rows that are visible in a terminal of 40 lines with the list alone on it."""
+"""Rows in view in a terminal of 40 lines with the list zoomed."""
 
 CURSOR = rb"\xe2\x96\xb8 \S+ \S+ +op_"
 TABLE_CURSOR = rb"48;2;1;2;3m *op_%05d"
@@ -31,7 +31,7 @@ GOALS = (BUSY_P50, BUSY_P99, OF_TABLE, TEN, MANY, IDLE, IDLE_BYTES, AGES, AGES_B
 
 
 def measure() -> Iterator[Number]:
-    """Sit before each screen for a while."""
+    """Measure each screen for a while."""
     with _deck(500, ROWS) as terminal:
         times = list(_presses(terminal, KEYS))
     with _shown(rb"op_00000", "table", "500") as terminal:
@@ -75,7 +75,7 @@ def _deck(rate: int, among: int, *, standing: bool = False, alone: bool = False)
 
 
 def _presses(terminal: Terminal, times: int) -> Iterator[float]:
-    """Press `down`, and give the milliseconds until the next row was painted with the cursor on it."""
+    """Press `down`, and yield the milliseconds until the next row is painted with the cursor."""
     for row in range(1, times + 1):
         terminal.drain(random.uniform(0.02, 0.08))
         begun = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The jobs that are watched: when they come, how long they take, and what their progress says."""
+"""The simulated jobs: arrivals, durations and reported progress."""
 
 import random
 from dataclasses import dataclass, replace
@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 MEDIANS = {"enrichment": 20.0, "search": 60.0, "operation": 180.0, "prospecting": 600.0}
 SHARES = {"enrichment": 0.4, "search": 0.3, "operation": 0.2, "prospecting": 0.1}
 SPREAD = 0.5
-"""Sigma of the lognormal durations: the slowest twentieth takes 2.3 times the median."""
+"""Sigma of the lognormal durations: the slowest 5 % take at least 2.3 times the median."""
 
 TRACKED = {"enrichment": 0.5, "search": 0.0, "operation": 0.8, "prospecting": 1.0}
-"""Share of jobs of a kind whose server tells a progress at all."""
+"""The fraction of jobs of a kind whose server reports progress."""
 
 ARRIVALS = 600.0
 BURSTS = 8
@@ -17,7 +17,7 @@ BURSTS = 8
 
 @dataclass(frozen=True, slots=True)
 class SimJob:
-    """One remote job; `curve` bends its progress against time (1 is linear), None when it tells none."""
+    """One remote job."""
 
     number: int
     kind: str
@@ -25,15 +25,16 @@ class SimJob:
     started: float
     ended: float
     curve: float | None
+    """The exponent of its progress over time (1 is linear); None if it reports none."""
 
     def status(self, now: float) -> str:
-        """Return the server's word at `now`."""
+        """Return the server's status at `now`."""
         if now >= self.ended:
             return "done"
         return "running" if now >= self.started else "queued"
 
     def progress(self, now: float) -> float | None:
-        """Return the fraction that the server tells at `now`, or None."""
+        """Return the fraction reported by the server at `now`, or None."""
         if self.curve is None or now < self.started:
             return None
         share = min(1.0, (now - self.started) / (self.ended - self.started))
@@ -41,13 +42,13 @@ class SimJob:
 
 
 SUBMITTING = 0.01
-"""Seconds between two jobs of a batch."""
+"""Seconds between the submissions of two jobs of a batch."""
 
 
 def make_jobs(count: int, rng: random.Random, *, arrivals: float | None = None, batch: bool = False) -> list[SimJob]:
     """Return jobs in order of creation, in bursts over `arrivals` seconds.
 
-    With `batch` they only begin in bursts: all are created at once, and wait in the server's queue.
+    With `batch` all are created at once and wait in the server's queue, so that only their starts come in bursts.
     """
     arrivals = ARRIVALS if arrivals is None else arrivals
     starts = sorted(rng.uniform(0.0, arrivals) for _ in range(BURSTS))

@@ -1,4 +1,4 @@
-"""The scheduler under test, in the place of a policy."""
+"""The scheduler under test, as a policy of the simulation."""
 
 import random
 
@@ -22,14 +22,14 @@ INTERVALS = {
     "operation": PollInterval(10.0, young_sooner=True),
     "prospecting": PollInterval(10.0),
 }
-"""What the pages of The Hog and Sonarly say."""
+"""The poll intervals documented by The Hog and Sonarly."""
 
 KINDS = frozenset({"enrichment", "search", "operation", "prospecting"})
 PHASES = {"queued": Phase.QUEUED, "running": Phase.RUNNING, "done": Phase.SUCCEEDED}
 
 
 class Ours:
-    """Translates between the simulated world and the scheduler, at most eight requests at once, as the engine."""
+    """Translates between the simulated world and the scheduler; at most eight concurrent requests, like the engine."""
 
     def __init__(self, scenario: Scenario, seed: int, *, source: LimitSource = LimitSource.DOCUMENTED) -> None:
         pages = scenario.lists == "pages"
@@ -56,11 +56,11 @@ class Ours:
         self.scheduler.add(_key(number), kind, now)
 
     def select(self, now: float, number: int | None) -> None:
-        """Take note of the selected row."""
+        """Set the selected row."""
         self.scheduler.set_selected(None if number is None else _key(number), now)
 
     def next(self, now: float) -> Ask | float | None:
-        """Return a request to send now, when to ask again, or None."""
+        """Return a request to send now, the time to ask again, or None."""
         if len(self._flying) >= AT_ONCE:
             return None
         action = self.scheduler.next_action(now)
@@ -77,7 +77,7 @@ class Ours:
         return ask
 
     def answer(self, now: float, ask: Ask, answer: Answer) -> None:
-        """Take in an answer."""
+        """Process a response."""
         problem = {200: None, 429: ProblemKind.RATE_LIMIT}.get(answer.code, ProblemKind.SERVER_ERROR)
         seen: list[JobUpdate] = []
         for row in answer.rows:
@@ -85,7 +85,7 @@ class Ours:
                 continue
             whole = ask.number is not None or self._whole
             before = self._before.get(row.number)
-            # As the registry does: a row without progress says nothing of it, and nothing new of an end that is known.
+            # Like the registry: a row without progress leaves it unchanged, and a known end is not a change.
             told = (row.status, row.progress if whole or before is None else before[1])
             if not whole and row.status == "done" and row.number in self._finished:
                 continue

@@ -1,4 +1,4 @@
-"""The pollers to compare with: what people write, what libraries do, and one that knows the future."""
+"""Other policies for comparison: hand-written loops, libraries, and one that knows the future."""
 
 import heapq
 import random
@@ -9,7 +9,7 @@ from benchmarks.simulation.run import Answer, Ask
 
 
 class EachAlone:
-    """One loop a job: `pause(attempt)` seconds between an answer and the next request, whatever the others do.
+    """One loop per job: `pause(attempt)` seconds between a response and the next request, regardless of other jobs.
 
     `patient` loops obey Retry-After for their own job.
     """
@@ -25,10 +25,10 @@ class EachAlone:
         heapq.heappush(self._due, (now, number))
 
     def select(self, now: float, number: int | None) -> None:
-        """Nobody's row is special."""
+        """Ignore the selection."""
 
     def next(self, now: float) -> Ask | float | None:
-        """Return a request to send now, when to ask again, or None."""
+        """Return a request to send now, the time to ask again, or None."""
         if not self._due:
             return None
         if self._due[0][0] > now:
@@ -36,7 +36,7 @@ class EachAlone:
         return Ask(heapq.heappop(self._due)[1])
 
     def answer(self, now: float, ask: Ask, answer: Answer) -> None:
-        """Take in an answer."""
+        """Process a response."""
         number = ask.number if ask.number is not None else -1
         if answer.rows and answer.rows[0].status == "done":
             return
@@ -48,23 +48,23 @@ class EachAlone:
 
 
 def naive(_: int) -> EachAlone:
-    """Every two seconds, for ever."""
+    """Poll every two seconds, for ever."""
     return EachAlone(lambda _: 2.0)
 
 
 def core(seed: int) -> EachAlone:
-    """google-api-core's default polling: full jitter up to 1 s × 1.5^n, at most 20 s."""
+    """Poll like google-api-core: full jitter up to 1 s × 1.5^n, at most 20 s."""
     rng = random.Random(f"core {seed}")
     return EachAlone(lambda tries: rng.uniform(0.0, min(20.0, 1.5 ** min(tries - 1, 20))))
 
 
 def azure(_: int) -> EachAlone:
-    """Azure-style long-running operations: every 30 s, or as Retry-After says."""
+    """Poll like Azure's long-running operations: every 30 s, or as Retry-After says."""
     return EachAlone(lambda _: 30.0, patient=True)
 
 
 class RoundRobin:
-    """One job after the other, paced at exactly the limit, silent while Retry-After says so."""
+    """Polls one job after the other at exactly the limit, pausing for Retry-After."""
 
     def __init__(self, per_minute: int) -> None:
         self._gap = 60.0 / per_minute
@@ -76,10 +76,10 @@ class RoundRobin:
         self._ring[number] = None
 
     def select(self, now: float, number: int | None) -> None:
-        """Nobody's row is special."""
+        """Ignore the selection."""
 
     def next(self, now: float) -> Ask | float | None:
-        """Return a request to send now, when to ask again, or None."""
+        """Return a request to send now, the time to ask again, or None."""
         if not self._ring:
             return None
         if now < self._free_at:
@@ -90,7 +90,7 @@ class RoundRobin:
         return Ask(number)
 
     def answer(self, now: float, ask: Ask, answer: Answer) -> None:
-        """Take in an answer."""
+        """Process a response."""
         if answer.retry_after:
             self._free_at = max(self._free_at, now + answer.retry_after)
         if ask.number is not None and not (answer.rows and answer.rows[0].status == "done"):
@@ -98,9 +98,9 @@ class RoundRobin:
 
 
 class Clairvoyant:
-    """Knows every end in advance and asks only then, with the newest page as soon as that tells more than one.
+    """Knows every end in advance and polls only then, using the newest list page if that shows more than one.
 
-    A bound for polls and plain lists; one who follows cursors can do better when thousands end at once.
+    A bound for polls and plain lists; a policy that follows cursors can do better when thousands end at once.
     """
 
     def __init__(self, per_minute: int, jobs: list[SimJob]) -> None:
@@ -116,10 +116,10 @@ class Clairvoyant:
         self._arrived = max(self._arrived, number)
 
     def select(self, now: float, number: int | None) -> None:
-        """Nobody's row is special."""
+        """Ignore the selection."""
 
     def next(self, now: float) -> Ask | float | None:
-        """Return a request to send now, when to ask again, or None."""
+        """Return a request to send now, the time to ask again, or None."""
         while self._ends and self._ends[0][0] <= now:
             self._open[self._ends.pop(0)[1]] = None
         if not self._open:
@@ -139,7 +139,7 @@ class Clairvoyant:
         return Ask(number)
 
     def answer(self, now: float, ask: Ask, answer: Answer) -> None:
-        """Take in an answer."""
+        """Process a response."""
         if ask.number is not None:
             if not answer.rows or answer.rows[0].status != "done":
                 self._open[ask.number] = None

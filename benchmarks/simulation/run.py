@@ -1,4 +1,4 @@
-"""The event loop: arrivals, requests, answers and other clients, and what is measured on the way."""
+"""The event loop of the simulation: arrivals, requests, responses and other clients, with the measurements."""
 
 import heapq
 import random
@@ -11,15 +11,15 @@ from benchmarks.simulation.server import METERS, Headers, Meter
 
 LATENCY = 0.2
 CHANCE_SECONDS = 5.0
-"""What a refusal for no reason asks for, when it does."""
+"""The Retry-After of a random refusal, if it has one."""
 
 GIVE_UP = 1_800.0
-"""Simulated seconds after the last job's end at which what is not known counts as learnt then."""
+"""Simulated seconds after the last job's end at which unknown ends count as detected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: of a single job (`number`), or of a page of the list."""
+    """One request: a poll of a job (`number`), or a page of the list."""
 
     number: int | None = None
     status: str | None = None
@@ -28,7 +28,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What an answer says of one job."""
+    """The state of one job in a response."""
 
     number: int
     kind: str
@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: rows, or a refusal (429), or an error (500)."""
+    """A response: rows, a refusal (429), or an error (500)."""
 
     code: int
     rows: tuple[Row, ...] = ()
@@ -48,61 +48,66 @@ class Answer:
 
 
 class Policy(Protocol):
-    """A poller. `next` is called whenever something happened, until it returns no request."""
+    """A poller. `next` is called after every event, until it returns no request."""
 
     def arrive(self, now: float, number: int, kind: str) -> None:
         """Watch a new job."""
         ...
 
     def select(self, now: float, number: int | None) -> None:
-        """Take note of the selected row."""
+        """Set the selected row."""
         ...
 
     def next(self, now: float) -> Ask | float | None:
-        """Return a request to send now, when to ask again, or None."""
+        """Return a request to send now, the time to ask again, or None."""
         ...
 
     def answer(self, now: float, ask: Ask, answer: Answer) -> None:
-        """Take in an answer."""
+        """Process a response."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One setting. `lists` is "none", "shared" (same bucket), "own" (600 a minute) or "pages" (cursor, no progress).
-
-    With `batch` all jobs are submitted at once, so that what begins and ends is old in the list.
-    `configured` is the limit that the user wrote, None when we know the vendor's word. `chance` is the part of requests
-    that is refused for no reason, with a Retry-After when `told`.
-    """
+    """One setting of the simulation."""
 
     jobs: int
     per_minute: int
     lists: str = "none"
+    """"none", "shared" (same limit as polls), "own" (600 per minute) or "pages" (cursor, no progress)."""
     stolen: float = 0.25
+    """The fraction of the limit that other clients use."""
     meter: str = "bucket"
     headers: bool = True
     errors: float = 0.0
     foreign: float = 0.0
+    """The number of unwatched jobs in the lists, relative to the watched ones."""
     batch: bool = False
+    """All jobs are submitted at once, so that those that start and end are far down in the list."""
     configured: int | None = None
+    """The user's limit; None if the documented one is known."""
     chance: float = 0.0
+    """The fraction of requests that are refused at random."""
     told: bool = True
+    """Random refusals have a Retry-After."""
 
 
 @dataclass(slots=True)
 class Measured:
-    """Delays in seconds from a job's end to its being known; ages of the selected row and of all live rows.
+    """The measurements of a run.
 
-    `full` are the delays until an end is told in full: a list row may say no more than that it has ended. A refusal is
-    of our own making (`own_refused`) when a server that had heard nobody else would have refused as well, or when we
-    were told to wait and did not. Else others took what we had left them before our request arrived.
+    A refusal is of our own making (`own_refused`) if a server without other clients would have refused the request too,
+    or if it was sent during a Retry-After. Otherwise other clients used up what was left before the request arrived.
     """
 
     delays: list[float] = field(default_factory=list)
+    """Seconds from a job's end to its detection."""
     full: list[float] = field(default_factory=list)
+    """Seconds until an end is known in full: a list row may contain only the status."""
     selected: list[float] = field(default_factory=list)
+    """Ages of the selected row's data."""
     ages: list[float] = field(default_factory=list)
+    """Ages of the data of all live rows."""
     sent: int = 0
     polls: int = 0
     refused: int = 0
@@ -113,7 +118,7 @@ class Measured:
 
 
 class World:
-    """One run of one policy in one scenario; everything random comes from `seed`."""
+    """One run of one policy in one scenario; everything random derives from `seed`."""
 
     def __init__(self, scenario: Scenario, policy: Policy, seed: int) -> None:
         self.scenario = scenario
@@ -142,7 +147,7 @@ class World:
         self._add_foreign_jobs(seed)
 
     def run(self) -> Measured:
-        """Run until every end is known, or nobody can know more; return what was measured."""
+        """Run until every end is detected, or nothing more can be; return the measurements."""
         last = max(job.ended for job in self._jobs)
         for job in self._jobs:
             self._at(job.created, lambda job=job: self._arrive(job))  # type: ignore[misc] # a default binds the loop variable
@@ -163,7 +168,7 @@ class World:
 
     @property
     def seconds_of_jobs(self) -> float:
-        """How long all jobs take together, in seconds."""
+        """The sum of all jobs' durations in seconds."""
         return sum(job.ended - job.created for job in self._jobs)
 
     def _at(self, when: float, happen: Callable[[], None]) -> None:
@@ -182,7 +187,7 @@ class World:
             if isinstance(step, Ask):
                 self._send(step)
                 continue
-            # A wake-up that is no longer the newest finds nothing to do; it is cheaper to let it pass.
+            # An outdated wake-up has nothing to do; letting it pass is cheaper than cancelling it.
             if step is not None and (step < self._wake_at or self._wake_at <= self.now):
                 self._wake_at = step
                 self._at(step, self._drive)
@@ -249,14 +254,14 @@ class World:
         return Row(job.number, job.kind, job.status(self.now), job.progress(self.now) if whole else None)
 
     def _add_foreign_jobs(self, seed: int) -> None:
-        """Jobs of colleagues, which fill the list but are not watched; their numbers are negative."""
+        """Add jobs of other users, which fill the list but are not watched; their numbers are negative."""
         count = int(self.scenario.jobs * self.scenario.foreign)
         for job in make_jobs(count, random.Random(f"foreign {seed}")) if count else []:
             other = SimJob(-1 - job.number, job.kind, job.created, job.started, job.ended, job.curve)
             self._at(job.created, lambda other=other: self._listed.append(other))  # type: ignore[misc] # a default binds the loop variable
 
     def _steal(self) -> None:
-        """Other clients: bursts of about a tenth of the limit, in all `stolen` of it."""
+        """Send the requests of other clients: bursts of about a tenth of the limit, `stolen` of it in total."""
         if self.scenario.stolen <= 0:
             return
         size = 1 + int(self._neighbours.expovariate(10.0 / self.scenario.per_minute))
@@ -269,7 +274,7 @@ class World:
         self.measured.others_refused += self._polls.ask(self.now) is not None
 
     def _select(self) -> None:
-        """Someone moves to another row every 30 seconds."""
+        """Select another row every 30 seconds."""
         live = [number for number, job in self._unknown.items() if job.ended > self.now]
         self._selected = self._rng.choice(live) if live else None
         self.policy.select(self.now, self._selected)

@@ -1,4 +1,4 @@
-"""Servers that limit their callers: a token bucket, a fixed and a sliding window, and a throttler that blocks."""
+"""Rate limits of servers: token bucket, fixed window, sliding window, and a throttler that blocks."""
 
 import math
 from collections.abc import Callable
@@ -10,27 +10,29 @@ PERIOD = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """What an answer announces; `remaining` counts what is left after it, `reset_after` is in seconds."""
+    """The rate limit headers of a response."""
 
     limit: int
     remaining: int
+    """What is left after this response."""
     reset_after: float
+    """Seconds."""
 
 
 class Meter(Protocol):
-    """One limit shared by everyone who asks."""
+    """One limit shared by all clients."""
 
     def ask(self, now: float) -> float | None:
-        """Count a request at `now`; None when it is let through, else seconds for Retry-After."""
+        """Count a request at `now`; returns None if it is allowed, else the seconds for Retry-After."""
         ...
 
     def headers(self, now: float) -> Headers:
-        """Return what an answer sent now would announce."""
+        """Return the headers of a response sent at `now`."""
         ...
 
 
 class TokenBucket:
-    """Refills evenly; a whole period's requests, or `capacity`, may come at once after a rest."""
+    """Refills evenly; after a rest, a whole period's requests, or `capacity`, are allowed at once."""
 
     def __init__(self, per_minute: int, capacity: int | None = None) -> None:
         self._limit = per_minute
@@ -39,7 +41,7 @@ class TokenBucket:
         self._at = 0.0
 
     def ask(self, now: float) -> float | None:
-        """Count a request; None, or seconds for Retry-After."""
+        """Count a request; returns None, or the seconds for Retry-After."""
         self._fill(now)
         if self._tokens < 1.0:
             return math.ceil((1.0 - self._tokens) * PERIOD / self._limit)
@@ -47,7 +49,7 @@ class TokenBucket:
         return None
 
     def headers(self, now: float) -> Headers:
-        """Return what an answer sent now announces."""
+        """Return the headers of a response sent at `now`."""
         self._fill(now)
         until_full = (self._capacity - self._tokens) * PERIOD / self._limit
         return Headers(self._limit, int(self._tokens), math.ceil(until_full))
@@ -58,7 +60,7 @@ class TokenBucket:
 
 
 class FixedWindow:
-    """Counts from one full minute to the next."""
+    """Counts the requests of each full minute."""
 
     def __init__(self, per_minute: int) -> None:
         self._limit = per_minute
@@ -66,7 +68,7 @@ class FixedWindow:
         self._count = 0
 
     def ask(self, now: float) -> float | None:
-        """Count a request; None, or seconds for Retry-After."""
+        """Count a request; returns None, or the seconds for Retry-After."""
         self._roll(now)
         if self._count >= self._limit:
             return math.ceil(PERIOD - now % PERIOD)
@@ -74,7 +76,7 @@ class FixedWindow:
         return None
 
     def headers(self, now: float) -> Headers:
-        """Return what an answer sent now announces."""
+        """Return the headers of a response sent at `now`."""
         self._roll(now)
         return Headers(self._limit, self._limit - self._count, math.ceil(PERIOD - now % PERIOD))
 
@@ -85,7 +87,7 @@ class FixedWindow:
 
 
 class Throttler:
-    """A sliding window; whoever exceeds it is `blocked`, with everyone else, for a whole period by default."""
+    """A sliding window; exceeding it blocks all clients for `blocked` seconds."""
 
     def __init__(self, per_minute: int, blocked: float = PERIOD) -> None:
         self._limit = per_minute
@@ -94,7 +96,7 @@ class Throttler:
         self._blocked_until = 0.0
 
     def ask(self, now: float) -> float | None:
-        """Count a request; None, or seconds for Retry-After."""
+        """Count a request; returns None, or the seconds for Retry-After."""
         self._slide(now)
         if now < self._blocked_until:
             return math.ceil(self._blocked_until - now)
@@ -105,7 +107,7 @@ class Throttler:
         return None
 
     def headers(self, now: float) -> Headers:
-        """Return what an answer sent now announces."""
+        """Return the headers of a response sent at `now`."""
         self._slide(now)
         oldest = self._times[0] if self._times else now
         return Headers(self._limit, self._limit - len(self._times), math.ceil(oldest + PERIOD - now))

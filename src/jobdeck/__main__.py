@@ -12,17 +12,16 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 INTERNAL, INTERRUPTED = 70, 130
-"""The exit codes of a fault of our own and of an interrupt: they are needed where nothing can be imported."""
+"""The exit codes of an internal error and of an interrupt, defined here for when nothing can be imported."""
 
 THREAD_SECONDS = 0.5
-"""How long threads may still finish what they are at: saving a file takes less, a name look-up that hangs for ever."""
+"""How long threads may take to finish: saving a file takes less, a hanging DNS lookup for ever."""
 
 COLLECT_EVERY = 20_000
-"""New objects, less those that went, after which cycles are looked for, once a command has begun (`run_async`).
+"""GC threshold (allocations minus deallocations) once a command runs (`run_async`).
 
-After 700, Python's own number, what a store remembers is gone through again and again, to find nothing: 0.15 s of 0.9
-until 10,000 jobs are shown.
-"""
+With Python's default of 700, loaded jobs are scanned again and again without finding garbage: 0.15 s of 0.9 until
+10,000 jobs are shown."""
 
 
 # httpx looks for its own command line, which imports click and Rich: 40 ms of every start, and nobody calls it here.
@@ -31,9 +30,9 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # its type
 
 
 def run() -> None:
-    """Run the command line and exit with its code, also when it is interrupted before it has begun."""
+    """Run the command line and exit with its code, even if it is interrupted during startup."""
     gc.set_threshold(COLLECT_EVERY)
-    gc.disable()  # what is imported stays: going through it takes 20 ms of the first rows
+    gc.disable()  # imported modules stay: scanning them takes 20 ms of the first rows
     sys.unraisablehook = _ignore_shortage
     try:
         code = _run()
@@ -42,7 +41,7 @@ def run() -> None:
     except KeyboardInterrupt:
         code, ended = INTERRUPTED, False
     except BaseException as error:  # noqa: BLE001 - Python would print a traceback and exit as for a failed job
-        _say(error)
+        _print_error(error)
         code, ended = INTERNAL, False
     if not ended:
         os._exit(code)
@@ -59,13 +58,13 @@ def _run() -> int:
 
 
 def _ignore_shortage(unraisable: sys.UnraisableHookArgs) -> None:
-    """Leave out the traceback of what is half made, for want of memory or descriptors, and fails to be taken down."""
+    """Suppress tracebacks from finalizers of partly initialized objects (out of memory or file descriptors)."""
     if not isinstance(unraisable.exc_value, AttributeError | MemoryError | OSError):
         sys.__unraisablehook__(unraisable)
 
 
-def _say(error: BaseException) -> None:
-    """Say in one line what left nothing in working order: no memory, no descriptors, an installation with gaps."""
+def _print_error(error: BaseException) -> None:
+    """Print a one-line error where normal reporting fails: no memory, no descriptors, a broken installation."""
     path = getattr(error, "filename", None) or getattr(error, "path", None)
     cause = getattr(error, "strerror", None) or (str(error) if isinstance(error, ImportError) else "")
     if isinstance(error, MemoryError):
@@ -74,28 +73,28 @@ def _say(error: BaseException) -> None:
     try:
         os.write(2, (ascii(line)[1:-1] + "\n").encode())
     except OSError:
-        return  # there is nobody to say it to
+        return  # stderr is gone
 
 
 def _flush() -> None:
-    """Write out what is buffered; where that fails, for a terminal that was closed, the code is still our own."""
+    """Flush the output; if that fails because the terminal was closed, the exit code is not affected."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (AttributeError, OSError, ValueError):
-            # None stands for a stream that was closed from the start, and is still there when importing was broken off.
-            _point_at_nothing(stream)
+            # None stands for a stream that was closed from the start, which is still None if importing was interrupted.
+            _point_at_devnull(stream)
 
 
-def _point_at_nothing(stream: TextIO | None) -> None:
+def _point_at_devnull(stream: TextIO | None) -> None:
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), -1 if stream is None else stream.fileno())
     except (OSError, ValueError):
-        return  # the interpreter's own last flush may fail, and changes the code
+        return  # the interpreter's final flush may fail, which changes the exit code
 
 
 def _threads_end() -> bool:
-    """Whether every thread that the interpreter would wait for has come to its end in time."""
+    """Whether all non-daemon threads ended within `THREAD_SECONDS`; the interpreter would wait for them."""
     import threading  # noqa: PLC0415 - what fails to import is reported by `run`
 
     deadline = time.monotonic() + THREAD_SECONDS

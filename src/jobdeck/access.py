@@ -1,4 +1,4 @@
-"""Why a directory cannot be used, and what its user can do about it."""
+"""Explains why a directory cannot be used, and what the user can do about it."""
 
 import os
 import shlex
@@ -11,9 +11,9 @@ if sys.platform != "win32":
 
 
 def explain_access(directory: Path) -> str:
-    """Return which part of a path is in the way, why, and the remedy, in one line; empty when nothing is.
+    """Return the part of a path that is in the way, the reason and the remedy, in one line; empty if there is none.
 
-    A directory that is not there yet can be used when it can be made.
+    A directory that does not exist is fine if it can be created.
     """
     try:
         return _explain(directory.expanduser().absolute())
@@ -22,7 +22,7 @@ def explain_access(directory: Path) -> str:
 
 
 def explain_file(path: Path) -> str:
-    """Return why a file that is there cannot be read and written, and the remedy, in one line; empty when it can."""
+    """Return why an existing file cannot be read and written, and the remedy, in one line; empty if it can."""
     try:
         if not path.exists() or _allowed(path, os.R_OK | os.W_OK):
             return ""
@@ -53,7 +53,7 @@ def _explain(directory: Path) -> str:
 
 
 def _denied(directory: Path, rights: int) -> str:
-    """Return why a directory that is there does not give some rights; empty when it does."""
+    """Return why an existing directory denies these rights; empty if it grants them."""
     if _allowed(directory, rights):
         return ""
     if hasattr(os, "statvfs") and os.statvfs(directory).f_flag & os.ST_RDONLY and not _owned_by_other(directory):
@@ -77,7 +77,7 @@ def _is_below_own_home(directory: Path) -> bool:
     try:
         home = Path.home()
     except RuntimeError:
-        return False  # none is known
+        return False  # unknown
     return home in directory.parents and not _owned_by_other(home)
 
 

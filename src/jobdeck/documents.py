@@ -1,4 +1,4 @@
-"""TOML and JSON that a person names, parsed with bounds: none takes more than a second and 100 MB, or a traceback."""
+"""TOML and JSON from users, parsed with limits: at most a second and 100 MB, and never a traceback."""
 
 import json
 import re
@@ -6,12 +6,12 @@ import tomllib
 from typing import Any
 
 MAX_TOML = 128 * 1024
-"""Bytes of a TOML file: tomllib takes 0.6 s and 60 MB for the worst of this size."""
+"""Bytes of a TOML file: tomllib takes 0.6 s and 60 MB for the worst case of this size."""
 
 MAX_JSON = 1024 * 1024
 MAX_DEPTH = 64
 MAX_VALUES = 60_000
-"""Tables, lists, texts and numbers: where each of them is wrong, as many complaints are made, at 1.5 kB each."""
+"""Tables, lists, texts and numbers: if every one is wrong, each causes a message of 1.5 kB."""
 
 _INTEGERS = range(-(2**63), 2**63)
 
@@ -21,11 +21,11 @@ _MANY_PARTS = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART})
 
 
 class DocumentError(ValueError):
-    """The document cannot be used; the message says why in one line, without the document's name."""
+    """The document is invalid; the message is one line, without the document's name."""
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Return what TOML says; raises `DocumentError`."""
+    """Parse TOML; raises `DocumentError`."""
     if len(text) > MAX_TOML:
         raise DocumentError(f"it is larger than {MAX_TOML // 1024} KiB")
     if found := _MANY_PARTS.search(text):
@@ -37,14 +37,14 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise DocumentError(str(error)) from None
     except RecursionError:
         raise DocumentError("too deeply nested") from None
-    except ValueError:  # of Python's limit on the digits of an int, without a place
+    except ValueError:  # Python's limit on the digits of an int, without a position
         raise DocumentError("a number has too many digits") from None
     _check(table)
     return table
 
 
 def parse_json(data: bytes) -> object:
-    """Return what JSON says; raises `DocumentError`."""
+    """Parse JSON; raises `DocumentError`."""
     if len(data) > MAX_JSON:
         raise DocumentError(f"it is larger than {MAX_JSON // 1024 // 1024} MiB")
     try:
@@ -60,7 +60,7 @@ def parse_json(data: bytes) -> object:
 
 
 def _check(document: object) -> None:
-    """Refuse what the readers behind us would stumble on: numbers that cannot be printed, nesting that they follow."""
+    """Reject numbers that cannot be printed and nesting too deep to follow."""
     level, count = [document], 0
     for _ in range(MAX_DEPTH):
         inner: list[object] = []

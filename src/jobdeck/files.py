@@ -1,4 +1,4 @@
-"""Files that a person names: their paths, their encodings; read bounded in size, and in time if not regular files."""
+"""Files named by the user: paths, encodings, reading with limits of size, and of time for pipes."""
 
 import codecs
 import os
@@ -16,7 +16,7 @@ _KINDS = (
     (stat.S_ISSOCK, "a socket"),
 )
 _MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),  # which begins like the next but one
+    (codecs.BOM_UTF32_LE, "utf-32"),  # starts like UTF-16, so that it comes first
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -25,17 +25,17 @@ _INHERITED = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 
 def expand_home(path: str) -> Path:
-    """Return a path with its ``~`` or ``~NAME`` filled in; as it is where no home is known, or none of that name.
+    """Return a path with ``~`` or ``~NAME`` expanded; unchanged if that home is unknown.
 
-    A shell leaves both alone in ``--option=~/file``, in variables and in configurations.
+    A shell does not expand ``--option=~/file``, nor variables and configuration files.
     """
     return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib's raises RuntimeError there
 
 
 def as_utf8(data: bytes) -> bytes:
-    """Return a text in UTF-8 and without a byte order mark, whichever of the Unicode encodings an editor chose.
+    """Return a text in UTF-8 without a byte order mark, whatever Unicode encoding it had.
 
-    PowerShell writes UTF-16 with such a mark, other programs of Windows leave it out. Anything else stays as it is.
+    PowerShell writes UTF-16 with a mark, other Windows programs omit it. Anything else is returned unchanged.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -46,22 +46,22 @@ def as_utf8(data: bytes) -> bytes:
 
 
 class NotAFileError(OSError):
-    """What has the name is not a regular file, or a larger one than is read; `strerror` says so in words."""
+    """The name does not belong to a regular file, or the file is too large; `strerror` says so in words."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(0, reason)
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading; raises OSError, and `NotAFileError` for anything else, without waiting.
+    """Open a regular file for reading, without blocking; raises OSError, or `NotAFileError` for anything else.
 
-    It is looked at before it is opened: opening a pipe would already let its writer go on.
+    It is checked before it is opened: opening a pipe would already unblock its writer.
     """
     try:
         _require_regular(path.stat())
-    except ValueError:  # a NUL in its name
+    except ValueError:  # a NUL in the name
         raise NotAFileError("not a valid file name") from None
-    # Should it have become a pipe since, O_NONBLOCK opens it without waiting, and it is refused then.
+    # If it became a pipe since then, O_NONBLOCK opens it without blocking, and the next check rejects it.
     flags = os.O_RDONLY | _flag("O_NONBLOCK") | _flag("O_NOCTTY") | _flag("O_CLOEXEC") | _flag("O_BINARY")
     descriptor = os.open(path, flags)
     try:
@@ -73,7 +73,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_regular(path: Path, limit: int) -> bytes:
-    """Return what a regular file of at most `limit` bytes holds; raises OSError as `open_regular` does."""
+    """Return the content of a regular file of at most `limit` bytes; raises OSError as `open_regular` does."""
     with open_regular(path) as file:
         too_large = os.fstat(file.fileno()).st_size > limit
         data = b"" if too_large else file.read(limit + 1)
@@ -83,7 +83,7 @@ def read_regular(path: Path, limit: int) -> bytes:
 
 
 def is_inherited_pipe(path: Path) -> bool:
-    """Whether a path is a pipe that this process was started with, as a shell's ``<(…)`` is."""
+    """Whether a path is a pipe that this process inherited, such as a shell's ``<(…)``."""
     try:
         return str(path).startswith(_INHERITED) and stat.S_ISFIFO(path.stat().st_mode)
     except (OSError, ValueError):
@@ -91,9 +91,9 @@ def is_inherited_pipe(path: Path) -> bool:
 
 
 def read_pipe(path: Path, limit: int, seconds: float = 30.0) -> bytes:
-    """Return what comes out of a pipe until it ends; raises `NotAFileError` after `limit` bytes, or `seconds`.
+    """Return the content of a pipe; raises `NotAFileError` after `limit` bytes, or after `seconds`.
 
-    Whoever writes may have to ask a person first.
+    The writer may have to ask the user first.
     """
     deadline = time.monotonic() + seconds
     descriptor = os.open(path, os.O_RDONLY | _flag("O_NONBLOCK") | _flag("O_CLOEXEC"))
@@ -113,7 +113,7 @@ def read_pipe(path: Path, limit: int, seconds: float = 30.0) -> bytes:
 
 
 def kind_of(mode: int) -> str:
-    """Return what a file is by its mode, such as "a pipe"; empty for a regular one."""
+    """Return the kind of a file by its mode, such as "a pipe"; empty for a regular file."""
     return next((words for is_one, words in _KINDS if is_one(mode)), "")
 
 

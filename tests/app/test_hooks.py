@@ -162,7 +162,7 @@ async def test_two_processes_run_a_hook_once_and_give_one_notice_for_many_ends(
     ):
         await first._store.watch([one.target for one in jobs])
         for notifier in (first, second):
-            notifier.notice(lambda told: notices.append(describe_ends(told)))
+            notifier.set_notify(lambda told: notices.append(describe_ends(told)))
             notifier.on_change(ending(*jobs[:3]), known, None)
             notifier.on_change(ending(*jobs[3:]), known, None)
         await first.close(20)
@@ -180,7 +180,7 @@ async def test_ends_that_come_page_by_page_are_one_notice(tmp_path: Path, monkey
     notices: list[str] = []
     with telling(tmp_path, hook("true", on=frozenset())) as notifier:
         await notifier._store.watch([one.target for one in jobs])
-        notifier.notice(lambda told: notices.append(describe_ends(told)))
+        notifier.set_notify(lambda told: notices.append(describe_ends(told)))
         for one in jobs:
             notifier.on_change(ending(one), {one.key: one for one in jobs}, None)
             await asyncio.sleep(0.06)

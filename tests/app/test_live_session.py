@@ -58,7 +58,7 @@ async def test_a_long_watch_list_is_shown_from_its_beginning_and_read_to_its_end
     running.engine.add(map(make_target, names))
     await running.engine.aclose()
     session = LiveSession(AppContext(env, config), ())
-    first = await session.recall()
+    first = await session.load_saved_jobs()
     assert [job.key.id for job in first] == names[:FIRST]
     assert session.reading == len(names)
     engine = await session.start()

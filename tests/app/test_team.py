@@ -132,7 +132,7 @@ async def test_jobs_of_a_profile_that_one_has_no_key_for_are_left_to_the_others(
 async def test_what_was_missed_is_read_anew_when_the_changes_are_gone(team: Team) -> None:
     (target,) = team.targets("/api/enrichments/en_2")
     session = LiveSession(team.context("bob", everyone=True), ())
-    assert await session.recall() == ()
+    assert await session.load_saved_jobs() == ()
     async with running(LiveSession(team.context("ann"), (target,))) as ann:
         await until(lambda: ann.jobs[target.key].observed is not None)
         store = (await team.context("cara").open_store()).store

@@ -11,7 +11,7 @@ from jobdeck.apis.targets import parse_target
 from jobdeck.app.context import AppContext, RunningEngine
 from jobdeck.cli.commands.wait import describe_rest
 from jobdeck.cli.exit_codes import ExitCode, job_code
-from jobdeck.cli.headless import Settled, run_headless
+from jobdeck.cli.headless import SettledCheck, run_headless
 from jobdeck.cli.summary import describe_summary
 from jobdeck.domain.job import Job, Source
 from jobdeck.engine.engine import Engine
@@ -55,7 +55,7 @@ async def followed(scenario: Scenario, env: Mapping[str, str] | None = None) -> 
         context = AppContext(env or {}, settings=settings_for(server.url), clock=clock, keep=env is not None)
         targets = [parse_target(text, context.registry) for text in demo_targets(scenario)]
 
-        settled = Settled(clock)
+        settled = SettledCheck(clock)
 
         def enough(engine: Engine, _: ChangeSet) -> bool:
             return settled.all_of(engine)

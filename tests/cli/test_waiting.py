@@ -96,7 +96,7 @@ def test_a_result_that_could_not_be_kept_until_the_end_is_said_to_be_missing() -
         assert kept.whole(first.without_result()).result == first.result
         with mock.patch.object(kept, "_file", mock.Mock(**{"write.side_effect": OSError(errno.ENOSPC, "No space")})):
             kept.put(second)
-        assert kept.fault is not None
+        assert kept.error is not None
         gone = second.without_result()
         assert kept.whole(gone) is gone
         assert humanize.describe_evicted_result(gone.evicted_result) == "result 7 B, no longer in memory"

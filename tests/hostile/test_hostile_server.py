@@ -219,7 +219,7 @@ async def test_the_screen_shows_all_of_them_as_rows_and_stays_whole(server: Host
     context = AppContext({}, settings=settings_of(server.url, ANSWERS), clock=FastClock(SPEED), keep=False)
     targets = tuple(target(APIS[number % 2], one, one.name) for number, one in enumerate(ANSWERS))
     clipboard = Clipboard()
-    app = JobdeckApp(LiveSession(context, targets), put=clipboard, frame_seconds=0.05)
+    app = JobdeckApp(LiveSession(context, targets), write_clipboard=clipboard, frame_seconds=0.05)
     async with app.run_test(size=(120, 40)) as pilot:
         run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session
         watch = app.deck.deck_state

@@ -16,7 +16,7 @@ from jobdeck.domain.job import JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.simulator.scenario import JobFailure, JobScript, Outcome, Scenario
 from jobdeck.simulator.server import ThreadedSimulator
-from jobdeck.tui.cell_text import DETAIL_LIMIT, LINE_LIMIT, clip, wrap
+from jobdeck.tui.cell_text import DETAIL_LIMIT, LINE_LIMIT, truncate, wrap
 from jobdeck.tui.render.detail import ScheduleInfo, detail_lines
 from jobdeck.tui.render.spans import plain
 from jobdeck.tui.render.tabs import raw_lines
@@ -79,7 +79,7 @@ async def test_a_result_of_eight_megabytes_holds_the_loop_for_fifty_milliseconds
 
 def test_cells_messages_and_details_are_cut_and_say_so() -> None:
     long = "wörd " * 400_000
-    assert len(clip(long, 10_000)) <= 257
+    assert len(truncate(long, 10_000)) <= 257
     message = [
         plain(line)
         for line in detail_lines(job("op_a", Phase.FAILED, error=JobError("E", long)), ScheduleInfo(), NOON, 118)

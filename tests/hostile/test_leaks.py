@@ -338,7 +338,7 @@ async def test_a_picture_of_the_screen_holds_no_key(url: str, tmp_path: Path) ->
         parse_target(text, context.registry) for text in ("op_failed", "op_unauthorized", "sonarly:g1/op_failed")
     ]
     clipboard = Clipboard()
-    app = JobdeckApp(LiveSession(context, tuple(targets)), put=clipboard, frame_seconds=0.02)
+    app = JobdeckApp(LiveSession(context, tuple(targets)), write_clipboard=clipboard, frame_seconds=0.02)
     pictures = ""
     async with app.run_test(size=(140, 44)) as pilot:
         run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session

@@ -92,7 +92,7 @@ async def test_nor_do_the_screen_and_its_tickets(url: str, tmp_path: Path) -> No
     context = AppContext(env, config)
     watched = tuple(parse_target(text, context.registry) for text in (*targets("op_failed"), *targets("op_broken")))
     clipboard = Clipboard()
-    app = JobdeckApp(LiveSession(context, watched), put=clipboard, frame_seconds=0.02)
+    app = JobdeckApp(LiveSession(context, watched), write_clipboard=clipboard, frame_seconds=0.02)
     pictures = ""
     async with app.run_test(size=(140, 44)) as pilot:
         run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session

@@ -11,7 +11,7 @@ import pytest
 
 from jobdeck.apis.targets import parse_target
 from jobdeck.app.context import AppContext
-from jobdeck.cli.headless import Settled, run_headless
+from jobdeck.cli.headless import SettledCheck, run_headless
 from jobdeck.config.credentials import SecretRef
 from jobdeck.config.team import TeamSettings, WhenAway
 from jobdeck.domain.exchange import Exchange
@@ -51,7 +51,7 @@ async def watch(api: str, store: str, user: str) -> tuple[Job, ...]:
     """Follow every job to its end, as one person among others does."""
     context = context_of(api, store, user)
     targets = [parse_target(text, context.registry) for text in demo_targets(SCENARIO)]
-    settled = Settled(context.clock)
+    settled = SettledCheck(context.clock)
 
     def enough(engine: Engine, _: ChangeSet) -> bool:
         return settled.all_of(engine)

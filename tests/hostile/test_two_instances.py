@@ -8,7 +8,7 @@ from pathlib import Path
 from jobdeck.apis.targets import parse_target
 from jobdeck.app.context import AppContext
 from jobdeck.app.data_store import DATABASE
-from jobdeck.cli.headless import Settled, run_headless
+from jobdeck.cli.headless import SettledCheck, run_headless
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.engine.engine import Engine
@@ -42,7 +42,7 @@ async def watch(clock: FastClock, url: str, data: Path) -> tuple[Job, ...]:
     context = AppContext({"JOBDECK_DATA_DIR": str(data)}, settings=settings_for(url, LIMIT), clock=clock)
     targets = [parse_target(text, context.registry) for text in demo_targets(SCENARIO)]
 
-    settled = Settled(clock)
+    settled = SettledCheck(clock)
 
     def enough(engine: Engine, _: ChangeSet) -> bool:
         return settled.all_of(engine)

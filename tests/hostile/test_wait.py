@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jobdeck.cli.commands.wait import wait_code
 from jobdeck.cli.exit_codes import ExitCode, job_code
-from jobdeck.cli.headless import Settled
+from jobdeck.cli.headless import SettledCheck
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation, Source
 from jobdeck.domain.phase import Phase
@@ -95,7 +95,7 @@ class Waiting:
         self.registry = Registry()
         self.registry.set_remembered([self.remembered] if self.remembered is not None else [])
         self.registry.add(make_target(), self.clock.at)
-        self.settled = Settled(self.clock)
+        self.settled = SettledCheck(self.clock)
         self.newest, self.answers = (0, None), {}
 
     @property

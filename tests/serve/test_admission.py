@@ -42,7 +42,7 @@ class Screen:
     def resize(self, width: int, height: int) -> None:
         self.sizes.append((width, height))
 
-    def attend(self, *, present: bool) -> None:
+    def set_user_present(self, *, present: bool) -> None:
         self.present.append(present)
 
     async def close(self) -> None:

@@ -53,7 +53,7 @@ async def test_idle_connections_never_take_the_page_away() -> None:
 
 
 async def test_a_connection_that_is_not_let_in_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "ADMISSION_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "AUTHORIZE_SECONDS", 0.2)
     async with served() as run, run.look() as looking:
         assert await looking.recv() == b"hello"
         with ExitStack() as stack:
@@ -71,7 +71,7 @@ async def test_a_connection_that_is_not_let_in_ends_soon(monkeypatch: pytest.Mon
 
 
 async def test_one_that_was_let_in_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "ADMISSION_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "AUTHORIZE_SECONDS", 0.05)
     async with served() as run:
         with ExitStack() as stack:
             (slow,) = opened(run, 1, stack)

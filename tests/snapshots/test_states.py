@@ -122,7 +122,7 @@ async def test_a_profile_that_cannot_be_seen(album: Album) -> None:
 async def test_a_deck_that_nobody_looks_at(album: Album) -> None:
     async with driven(session=frozen([replace(deck_of_every_state()[0], acknowledged=True)])) as run:
         # The header says that it asks less often; few jobs leave their room to the selected one.
-        run.app.deck.attend(present=False)
+        run.app.deck.set_user_present(present=False)
         await album.take(run, "no focus")
 
 

@@ -155,7 +155,7 @@ async def driven(
     """Run the app on a fake engine with some jobs, until they are drawn."""
     session = session or FakeSession(FakeEngine(clock_at_noon(), jobs, exchanges))
     clipboard = Clipboard()
-    app = JobdeckApp(session, put=clipboard, frame_seconds=0.01)
+    app = JobdeckApp(session, write_clipboard=clipboard, frame_seconds=0.01)
     async with app.run_test(size=size) as pilot:
         run = Driven(app, pilot, session, clipboard)
         if ready:

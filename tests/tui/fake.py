@@ -197,7 +197,7 @@ class FakeSession:
         self.listings: list[Discovered] = []
         self.last_list: tuple[Job, ...] = ()
 
-    async def recall(self) -> tuple[Job, ...]:
+    async def load_saved_jobs(self) -> tuple[Job, ...]:
         return self.remembered
 
     async def open(self) -> OpenEngine:
@@ -256,11 +256,11 @@ class FakeSession:
         notes = {self.notes.get(key, "") for key in keys}
         return notes.pop() if len(notes) == 1 else ""
 
-    async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+    async def save_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
         self.notes.update(dict.fromkeys(keys, note))
 
-    def on_jobs_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
-        self.told, self.complain = told, complain
+    def on_jobs_ended(self, notify: Callable[[Sequence[Job]], object], on_error: Callable[[str], object]) -> None:
+        self.notify, self.on_error = notify, on_error
 
     def run_program(self, key: str, jobs: Sequence[Job]) -> bool:
         self.programs.append((key, tuple(one.key for one in jobs)))
@@ -269,7 +269,7 @@ class FakeSession:
     def run_hooks(self, batch: ChangeSet, wanted: Collection[JobKey] | None) -> None:
         jobs = [one for one in newly_ended(batch.events, self.engine.jobs) if wanted is None or one.key in wanted]
         if jobs:
-            self.told(jobs)
+            self.notify(jobs)
 
     async def close(self) -> None:
         await self.engine.aclose()

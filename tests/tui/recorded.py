@@ -71,7 +71,7 @@ def recording(folder: Path) -> Recording:
 def app_of(folder: Path, **options: Any) -> tuple[JobdeckApp, ReplayEngine, Clipboard]:
     told, clipboard = recording(folder), Clipboard()
     replay = ReplayEngine(told, **options)
-    return JobdeckApp(ReplaySession(told, replay), put=clipboard, playback=replay), replay, clipboard
+    return JobdeckApp(ReplaySession(told, replay), write_clipboard=clipboard, playback=replay), replay, clipboard
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from jobdeck.tui.cell_text import LINE_LIMIT, clip, fit, middle, wrap
+from jobdeck.tui.cell_text import LINE_LIMIT, elide_middle, pad, truncate, wrap
 from jobdeck.tui.terminal import pin_clusters
 from tests.cleanness import is_clean
 
@@ -38,15 +38,15 @@ ANY = st.one_of(
 
 @given(ANY, st.integers(0, 60), st.booleans())
 def test_a_cell_has_exactly_its_width_whatever_the_text(text: str, width: int, right: bool) -> None:
-    cell = fit(text, width, right=right)
+    cell = pad(text, width, right=right)
     assert cell_len(cell) == width
     assert is_clean(cell)
 
 
 @given(ANY, st.integers(1, 60))
 def test_a_text_cut_in_the_middle_fits_and_is_clean(text: str, width: int) -> None:
-    assert cell_len(middle(text, width)) <= width
-    assert is_clean(middle(text, width))
+    assert cell_len(elide_middle(text, width)) <= width
+    assert is_clean(elide_middle(text, width))
 
 
 @given(ANY, st.integers(8, 60))
@@ -57,9 +57,9 @@ def test_wrapped_lines_fit_and_are_clean(text: str, width: int) -> None:
 
 
 def test_a_cut_is_shown() -> None:
-    assert clip("abcdef", 4) == "abc…"
-    assert middle("op_01HZ9K2QW3RV4M5N6P7Q8R9S0T", 13) == "op_01H…8R9S0T"
-    assert clip("世界世界", 4) == "世 …"
+    assert truncate("abcdef", 4) == "abc…"
+    assert elide_middle("op_01HZ9K2QW3RV4M5N6P7Q8R9S0T", 13) == "op_01H…8R9S0T"
+    assert truncate("世界世界", 4) == "世 …"
 
 
 def test_a_wrapped_line_keeps_its_indent() -> None:
@@ -98,7 +98,7 @@ def test_what_follows_a_text_is_where_it_is_counted_whatever_a_terminal_makes_of
     screen.reset_mode(pyte.modes.DECAWM)
     stream = pyte.Stream(screen)
     stream.feed("." * 40 + "\r")
-    stream.feed(pin_clusters(fit(f"ab {text} x", 20) + "|"))
+    stream.feed(pin_clusters(pad(f"ab {text} x", 20) + "|"))
     assert screen.buffer[0][20].data == "|"
     assert screen.buffer[0][21].data == "."
     assert "." not in "".join(screen.buffer[0][column].data for column in range(20))

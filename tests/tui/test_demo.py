@@ -32,7 +32,9 @@ async def test_the_demo_teaches_its_keys_while_a_job_fails_one_stalls_and_an_api
         settings = demo_settings(server.url)
         context = AppContext({}, settings=settings, clock=clock, keep=False, estimates=demo_estimates(1.0))
         targets = tuple(parse_target(text, context.registry) for text in demo_targets(scenario))
-        app = JobdeckApp(LiveSession(context, targets), put=Clipboard(), frame_seconds=0.02, hints=HintFile(env))
+        app = JobdeckApp(
+            LiveSession(context, targets), write_clipboard=Clipboard(), frame_seconds=0.02, hints=HintFile(env)
+        )
         async with app.run_test(size=(140, 40)) as pilot:
             run = Driven(app, pilot, None, Clipboard())  # type: ignore[arg-type] - there is no fake session
             state = app.deck.deck_state
@@ -56,7 +58,7 @@ async def test_the_demo_teaches_its_keys_while_a_job_fails_one_stalls_and_an_api
             await run.press("x")
             await run.until(lambda: not hints.display)
             assert "Tip:" not in run.text
-            assert HintFile(env).done == {"same_fault", "groups", "ticket"}, "none of them comes in the next run"
+            assert HintFile(env).done == {"same_error", "groups", "ticket"}, "none of them comes in the next run"
             await run.until(lambda: counts[STALLED] > 0 and any(isinstance(event, OutageBegan) for event in events))
             assert counts[FAILED] >= 3
             collecting.cancel()
@@ -75,7 +77,7 @@ class Hints:
 
 async def test_the_hint_about_the_selected_job_goes_when_another_is_selected() -> None:
     session = FakeSession(FakeEngine(clock_at_noon(), [job("op_bad", Phase.FAILED), job("op_ok", Phase.SUCCEEDED)]))
-    app = JobdeckApp(session, put=Clipboard(), hints=Hints("same_fault", "groups"))
+    app = JobdeckApp(session, write_clipboard=Clipboard(), hints=Hints("same_error", "groups"))
     async with app.run_test(size=(100, 30)) as pilot:
         run = Driven(app, pilot, session, Clipboard())
         await run.shows("Tip: press Y to create the support ticket for this job")

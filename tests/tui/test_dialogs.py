@@ -177,7 +177,7 @@ async def test_the_help_of_a_dialog_in_a_replay_has_its_keys(tmp_path: Path) -> 
 @pytest.mark.parametrize("size", [(60, 14), (80, 24), (120, 40)])
 async def test_toasts_are_drawn_once_on_the_dialog_at_most_two_and_not_over_its_keys(size: tuple[int, int]) -> None:
     session = FakeSession(FakeEngine(clock_at_noon(), [job("op_a"), job("op_b")]))
-    app = JobdeckApp(session, put=Clipboard(), frame_seconds=0.01)
+    app = JobdeckApp(session, write_clipboard=Clipboard(), frame_seconds=0.01)
     async with app.run_test(size=size, notifications=True) as pilot:
         run = Driven(app, pilot, session, Clipboard())
         await run.until(lambda: "op_b" in run.text)
@@ -202,13 +202,13 @@ async def test_toasts_are_drawn_once_on_the_dialog_at_most_two_and_not_over_its_
             await run.until(lambda: not app.screen.query(Toast) and "story" not in run.text)
 
 
-async def test_a_sheet_has_margins_at_its_sides_only_where_there_is_room() -> None:
+async def test_a_dialog_has_margins_at_its_sides_only_where_there_is_room() -> None:
     async with driven([job("op_a"), job("507f1f", profile="sonarly")], [exchange("op_a")], size=(99, 24)) as run:
         for subject in [one for one in DIALOGS if one not in ("Groups", "Discover", "Clipboard")]:
             screen = await open_dialog(run, subject)
-            sheet = screen.query_one(".sheet")
-            assert (sheet.region.x, sheet.region.right) == (0, 99), f"{subject} from the first frame on"
+            dialog = screen.query_one(".dialog")
+            assert (dialog.region.x, dialog.region.right) == (0, 99), f"{subject} from the first frame on"
             await run.resize(120, 24)
-            await run.until(lambda: sheet.region.x > 0 and sheet.region.right < 120)  # noqa: B023 - awaited here
+            await run.until(lambda: dialog.region.x > 0 and dialog.region.right < 120)  # noqa: B023 - awaited here
             await close_dialog(run)
             await run.resize(99, 24)

@@ -23,7 +23,7 @@ async def test_the_lists_of_a_real_api_are_shown_on_record_and_what_is_selected_
         context = AppContext({"JOBDECK_DATA_DIR": str(tmp_path)}, settings=settings_for(server.url))
         first = parse_target(demo_targets(scenario)[0], context.registry)
         session = LiveSession(context, (first,))
-        app = JobdeckApp(session, put=Clipboard(), frame_seconds=0.02)
+        app = JobdeckApp(session, write_clipboard=Clipboard(), frame_seconds=0.02)
         async with app.run_test(size=(120, 36)) as pilot:
             run = Driven(app, pilot, None, Clipboard())  # type: ignore[arg-type] - there is no fake session
             watch = app.deck.deck_state

@@ -17,7 +17,7 @@ from jobdeck.tui.job_table import JobTable, Order
 from jobdeck.tui.render.columns import Name, columns_for
 from jobdeck.tui.render.detail import ScheduleInfo, detail_lines, next_step, result_lines
 from jobdeck.tui.render.footer import FooterView, footer
-from jobdeck.tui.render.row import DOWN, UP, heading_spans, steady_spans, ticking_spans, ticks, why
+from jobdeck.tui.render.row import DOWN, UP, heading_spans, live_cells, live_spans, reason_of, static_spans
 from jobdeck.tui.render.spans import Line, Role, bar, line_width, plain
 from jobdeck.tui.render.state import ALL_STATES, job_state
 from jobdeck.tui.render.tabs import layout, readable
@@ -30,8 +30,8 @@ def row_text(one: Job, width: int) -> str:
     model = JobTable()
     model.update([one], (), NOON)
     columns = columns_for(width)
-    before, after = steady_spans(model.row_at(0), columns, one.key.id)
-    return "  " + plain((*before, *ticking_spans(ticks(one, NOON), columns), *after))
+    before, after = static_spans(model.row_at(0), columns, one.key.id)
+    return "  " + plain((*before, *live_spans(live_cells(one, NOON), columns), *after))
 
 
 def texts(lines: list[Line]) -> str:
@@ -100,7 +100,7 @@ def test_the_reason_is_in_the_row_at_every_width_in_the_colour_of_its_state(widt
     assert reason.width >= (30 if width >= 79 else 8)
     model = JobTable()
     model.update([job("op_a", Phase.FAILED, error=JobError("RATE_LIMITED", "slow down"))], (), NOON)
-    _, after = steady_spans(model.row_at(0), columns, "op_a")
+    _, after = static_spans(model.row_at(0), columns, "op_a")
     assert (after[-1][0].strip()[:7], after[-1][1]) == ("RATE_LIMITED"[:7], Role.FAILED)
 
 
@@ -161,13 +161,13 @@ def test_a_job_never_seen_shows_no_time_and_no_progress() -> None:
 
 
 def test_the_age_of_an_ended_job_is_final() -> None:
-    assert ticks(job("op_a", Phase.SUCCEEDED), NOON)[1:3] == ("–", "final")
+    assert live_cells(job("op_a", Phase.SUCCEEDED), NOON)[1:3] == ("–", "final")
 
 
 def test_an_old_answer_is_marked() -> None:
-    assert ticks(job("op_a", observed=ago(4)), NOON)[3] is Role.TEXT
-    assert ticks(job("op_a", observed=ago(60)), NOON)[3] is Role.WARN
-    assert ticks(job("op_a", observed=ago(60), failures=2), NOON)[3] is Role.BLIND
+    assert live_cells(job("op_a", observed=ago(4)), NOON)[3] is Role.TEXT
+    assert live_cells(job("op_a", observed=ago(60)), NOON)[3] is Role.WARN
+    assert live_cells(job("op_a", observed=ago(60), failures=2), NOON)[3] is Role.UNREACHABLE
 
 
 def test_an_unknown_status_is_shown_word_for_word() -> None:
@@ -176,8 +176,8 @@ def test_an_unknown_status_is_shown_word_for_word() -> None:
 
 def test_why_names_the_error_then_the_problem() -> None:
     jobs = deck_of_every_state()
-    assert why(jobs[0], job_state(jobs[0], NOON), NOON)[0].startswith("UPSTREAM_TIMEOUT  The enrichment")
-    assert why(jobs[2], job_state(jobs[2], NOON), NOON)[0] == "rate limited (429)"
+    assert reason_of(jobs[0], job_state(jobs[0], NOON), NOON)[0].startswith("UPSTREAM_TIMEOUT  The enrichment")
+    assert reason_of(jobs[2], job_state(jobs[2], NOON), NOON)[0] == "rate limited (429)"
     short = {ProblemKind.NETWORK: "cannot reach the server", ProblemKind.TIMEOUT: "timed out"}
     for kind, status, words in (
         (ProblemKind.SERVER_ERROR, 500, "HTTP 500"),
@@ -187,8 +187,8 @@ def test_why_names_the_error_then_the_problem() -> None:
         *((kind, None, words) for kind, words in short.items()),
     ):
         one = job("op_a", problem=problem(kind, "no phase", http_status=status))
-        assert why(one, job_state(one, NOON), NOON)[0] == words
-    assert why(job("op_a"), job_state(job("op_a"), NOON), NOON)[0] == ""
+        assert reason_of(one, job_state(one, NOON), NOON)[0] == words
+    assert reason_of(job("op_a"), job_state(job("op_a"), NOON), NOON)[0] == ""
 
 
 def test_a_partial_end_says_what_is_missing() -> None:
@@ -196,7 +196,7 @@ def test_a_partial_end_says_what_is_missing() -> None:
     stages = (stage("import", Phase.SUCCEEDED, 1.0, 9), stage("enrichment", Phase.FAILED, 0.5, 9))
     shown = job("op_b", Phase.PARTIAL, stages=stages)
     for one, words in ((told, "No company page was verified."), (shown, "enrichment failed")):
-        assert why(one, job_state(one, NOON), NOON)[0] == describe_message(one) == words
+        assert reason_of(one, job_state(one, NOON), NOON)[0] == describe_message(one) == words
         assert plain(detail_lines(one, ScheduleInfo(), NOON, 80)[1]) == f"◐ {words}"
         assert parse("error:nothing").admits(one, "partial", NOON) is False
         assert parse(f'error:"{words}"').admits(one, "partial", NOON) is True
@@ -230,7 +230,7 @@ def test_what_happens_next_is_said_in_words() -> None:
     assert next_step(one, ScheduleInfo(plan), NOON) == "attempt 3, next poll in 6s"
     assert next_step(replace(one, problem=limited), ScheduleInfo(plan), NOON) == "waiting 8s as asked, until 14:02:08Z"
     assert next_step(one, ScheduleInfo(plan, paused=True), NOON) == "paused (p resumes)"
-    assert next_step(one, ScheduleInfo(plan, paused=True, locked=True), NOON) == "paused"
+    assert next_step(one, ScheduleInfo(plan, paused=True, read_only=True), NOON) == "paused"
     assert next_step(one, ScheduleInfo(plan, past=True), NOON) == "attempt 3, next poll came 6s later"
     assert "jobdeck doctor" in next_step(one, ScheduleInfo(halted=problem(ProblemKind.AUTH)), NOON)
     assert "no request before 14:02:30Z" in next_step(one, ScheduleInfo(plan, blocked_until=NOON.mono + 30), NOON)

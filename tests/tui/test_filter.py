@@ -8,7 +8,7 @@ from jobdeck.domain.job import Job, JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.tui.job_filter import has_term, parse, quoted, replace_term
-from jobdeck.tui.render.state import counted_state
+from jobdeck.tui.render.state import state_category
 from tests.tui.world import NOON, ago, deck_of_every_state, job, problem, stage
 
 DECK = deck_of_every_state()
@@ -32,7 +32,7 @@ WORDS = st.sampled_from(
 
 def passing(text: str, jobs: list[Job] | None = None) -> list[Job]:
     found = parse(text)
-    return [one for one in jobs or DECK if found.admits(one, counted_state(one, NOON).word, NOON)]
+    return [one for one in jobs or DECK if found.admits(one, state_category(one, NOON).word, NOON)]
 
 
 def test_jobs_are_found_by_who_watches_them() -> None:
@@ -82,8 +82,8 @@ def test_a_phase_is_one_of_the_domain_or_the_word_of_the_row() -> None:
 
 def test_a_phase_that_there_is_not_is_complained_about_and_half_a_word_is_not() -> None:
     known = "queued running succeeded partial failed cancelled unknown"
-    assert parse("phase:bogus").complaints == (f"unknown state bogus: use {known}",)
-    assert parse("phase:run,fail,stall").complaints == ()
+    assert parse("phase:bogus").warnings == (f"unknown state bogus: use {known}",)
+    assert parse("phase:run,fail,stall").warnings == ()
 
 
 def test_ages_are_compared_and_an_ended_job_has_none() -> None:
@@ -110,13 +110,13 @@ def test_stage_status_and_error_have_keys_of_their_own() -> None:
 
 def test_an_unknown_key_is_said_and_taken_as_text() -> None:
     found = parse("hog:op_01HZ9K2QW3RV4M5N6P7Q8R9S0T")
-    assert found.complaints[0].startswith("unknown filter key hog, searched as text")
+    assert found.warnings[0].startswith("unknown filter key hog, searched as text")
     assert passing(found.text) == DECK[:1]
 
 
 def test_what_cannot_be_compared_is_said() -> None:
-    assert parse("age>soon").complaints == parse("age:30s").complaints == ("age needs a number: age>30s",)
-    assert parse("kind>4").complaints == ("kind is text: use kind:… or kind=…",)
+    assert parse("age>soon").warnings == parse("age:30s").warnings == ("age needs a number: age>30s",)
+    assert parse("kind>4").warnings == ("kind is text: use kind:… or kind=…",)
     assert not parse("age>soon")
 
 

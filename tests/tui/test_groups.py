@@ -47,8 +47,8 @@ def test_a_group_is_what_its_filter_admits(by: GroupBy, jobs: list[Job]) -> None
     assert sorted(key for group in groups for key in group.keys) == sorted(one.key for one in jobs)
     for group in groups:
         admitted = parse(group.filter)
-        assert not admitted.complaints
-        assert {row.job.key for row in rows if admitted.admits(row.job, row.counted.word, NOON)} == set(group.keys)
+        assert not admitted.warnings
+        assert {row.job.key for row in rows if admitted.admits(row.job, row.category.word, NOON)} == set(group.keys)
 
 
 def test_the_most_common_error_comes_first_with_when_and_where() -> None:

@@ -258,15 +258,15 @@ async def test_a_note_that_was_faster_than_the_kept_one_stays() -> None:
             await read.wait()
             return "an older one"
 
-        async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+        async def save_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
             """Keep nothing, as for a browser."""
 
     read = asyncio.Event()
     session = Slow(FakeEngine(clock_at_noon(), [job("op_a")]))
-    paper = TicketDraft(session, (key("op_a"),))
-    recalling = asyncio.create_task(paper.note())
+    draft = TicketDraft(session, (key("op_a"),))
+    recalling = asyncio.create_task(draft.note())
     await asyncio.sleep(0)
-    paper.keep("a newer one")
+    draft.save_note("a newer one")
     read.set()
     assert await recalling == "an older one"
-    assert "a newer one" in await paper.make(include_result=False)
+    assert "a newer one" in await draft.render(include_result=False)

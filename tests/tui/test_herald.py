@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobdeck.tui.notifications import Notifier, described
+from jobdeck.tui.notifications import Notifier, describe_notifications
 
 XTERM = {"TERM": "xterm"}
 TERMINAL = "\x1b]9;jobdeck: op_a failed\a"
@@ -68,7 +68,7 @@ async def test_a_library_that_cannot_be_imported_disturbs_nobody(monkeypatch: py
 
 
 def test_over_ssh_the_notice_is_the_terminals() -> None:
-    assert "terminal notification" in described({"SSH_TTY": "/dev/pts/1"})
+    assert "terminal notification" in describe_notifications({"SSH_TTY": "/dev/pts/1"})
 
 
 def ran(*command: str, **environ: str) -> list[str]:

@@ -11,7 +11,7 @@ from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.marks import UndoStack
 from jobdeck.tui.theme import DARK, style_sheets
 from jobdeck.tui.widgets.job_list import JobList
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.painted import ROLE_CLASSES
 from tests.tui.drive import driven, painted
 from tests.tui.world import NOON, ago, clock_at_noon, job, key
@@ -26,7 +26,7 @@ class ListApp(App[int]):
     def __init__(self) -> None:
         super().__init__(css_path=style_sheets())
         state = DeckState(())
-        self.pane = JobPane(state, clock_at_noon(), UndoStack())
+        self.pane = ListPane(state, clock_at_noon(), UndoStack())
         self.model, self.jobs = state.table, self.pane.jobs
         self.selected: list[str | None] = []
         self.viewed: list[tuple[str, ...]] = []
@@ -43,7 +43,7 @@ class ListApp(App[int]):
     def on_job_list_selected(self, message: JobList.Selected) -> None:
         self.selected.append(message.key.id if message.key else None)
 
-    def on_job_list_viewed(self, message: JobList.Viewed) -> None:
+    def on_job_list_visible_rows_changed(self, message: JobList.VisibleRowsChanged) -> None:
         self.viewed.append(tuple(one.id for one in message.keys))
 
     def put(self, *jobs: Job, removed: Iterable[str] = (), settled: bool = True) -> None:
@@ -153,7 +153,7 @@ async def test_in_a_list_that_nobody_has_touched_what_fails_is_in_view() -> None
         await settle(pilot)
         assert "op_worse" in painted(app)[1]
         assert cursor_line(app) == (1, "op_worse")
-        app.jobs.hold()
+        app.jobs.pin_selection()
         app.put(*(job(f"op_late{number}", Phase.FAILED, ended=NOON, version=2) for number in range(9)))
         app.put(*(job(f"op_more{number}", Phase.FAILED, ended=NOON, version=2) for number in range(9)))
         await settle(pilot)
@@ -212,13 +212,13 @@ async def test_a_row_is_laid_out_once_for_as_long_as_it_stays() -> None:
     async with app.run_test(size=(80, 20)) as pilot:
         app.put(*many(10))
         await settle(pilot)
-        first = set(app.jobs._steady.keys())
+        first = set(app.jobs._static.keys())
         app.jobs.tick(NOON.later(1))
         await settle(pilot)
-        assert set(app.jobs._steady.keys()) == first
+        assert set(app.jobs._static.keys()) == first
         app.put(job("op_0005", progress=0.5, version=2))
         await settle(pilot)
-        assert len(set(app.jobs._steady.keys()) - first) == 1
+        assert len(set(app.jobs._static.keys()) - first) == 1
 
 
 async def test_the_rows_in_view_are_told_when_they_change() -> None:
@@ -287,7 +287,7 @@ async def test_ten_thousand_rows_are_drawn_from_those_in_view() -> None:
         await settle(pilot)
         await pilot.press("G")
         await settle(pilot)
-        assert len(app.jobs._steady) < 200
+        assert len(app.jobs._static) < 200
         assert app.model.row_at(9_999).job.key.id in painted(app)[app.jobs.region.bottom - 1]
 
 

@@ -24,7 +24,7 @@ def indexed(text: str, tokens: int = 10_000_000) -> JsonIndex:
 
 def read(index: JsonIndex, node: Node) -> object:
     """The value of a node, put together from its children alone."""
-    if node.box == NONE:
+    if node.container == NONE:
         return json.loads(index.text[node.start : node.end])
     children = index.children(node)
     if index.text[node.start] == "{":

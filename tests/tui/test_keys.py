@@ -17,7 +17,7 @@ from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.columns import ColumnsScreen
 from jobdeck.tui.screens.help import HelpPage, HelpScreen
 from jobdeck.tui.widgets.job_list import JobList
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.split import Split, parse_split
 from tests.tui.drive import Driven, driven, painted
 from tests.tui.fake import FakeEngine, FakeSession
@@ -33,7 +33,7 @@ def test_no_key_has_two_meanings_and_every_footer_names_actions() -> None:
     assert set(names) <= set(BY_NAME)
     live = [key for action in ACTIONS if action.name not in IN_REPLAY for key in action.keys]
     assert len(live) == len(set(live))
-    assert [action.name for action in footer_actions(Pane.JOB, locked=True)][:3] == ["copy_id", "back", "tab"]
+    assert [action.name for action in footer_actions(Pane.JOB, read_only=True)][:3] == ["copy_id", "back", "tab"]
 
 
 @pytest.mark.parametrize("pane", Pane)
@@ -100,7 +100,7 @@ def test_no_line_of_the_help_is_wider_than_the_page(width: int) -> None:
     assert all(line_width(line) <= width for line in help_lines(width, sections))
     assert all(line_width(line) <= width for line in found_lines(width, sections, "e"))
     assert plain(found_lines(90, sections, "y")[1]).split()[:3] == ["y", "copy", "ID:"]
-    assert "locked" not in {section.title for section in help_sections(locked=True)}
+    assert "locked" not in {section.title for section in help_sections(read_only=True)}
 
 
 async def test_half_pages_and_arrows_move_the_list() -> None:
@@ -155,7 +155,7 @@ def test_columns_that_somebody_wants_leave_something_for_the_reason(width: int) 
 
 async def test_the_split_moves_by_keys_and_by_the_mouse_and_is_kept() -> None:
     async with driven([job(f"op_{number}") for number in range(40)], size=(160, 40)) as run:
-        pane, side = run.app.deck.query_one(JobPane), run.app.deck._panes._side
+        pane, side = run.app.deck.query_one(ListPane), run.app.deck._panes._job_area
         before = pane.size.width
         await run.press("less_than_sign")
         await run.until(lambda: pane.size.width < before)

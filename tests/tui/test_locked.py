@@ -11,7 +11,7 @@ async def test_nothing_can_be_changed_where_the_session_is_locked_and_keys_say_s
     session = FakeSession(FakeEngine(clock_at_noon(), [job("op_a"), job("op_b")]))
     session.access = ReadOnly("read-only: somebody else's screen")
     changing = [action for action in ACTIONS if action.changes]
-    assert {"refresh", "remove", "add", "pause", "acknowledge", "call"} <= {action.name for action in changing}
+    assert {"refresh", "remove", "add", "pause", "acknowledge", "notify_end"} <= {action.name for action in changing}
     async with driven(session=session, size=(200, 24)) as run:
         session.engine.asked.clear()
         for action in changing:
@@ -34,5 +34,5 @@ async def test_nothing_can_be_changed_where_the_session_is_locked_and_keys_say_s
 
 
 def test_what_only_reads_is_there_when_locked() -> None:
-    left = {action.name for action in actions_when(locked=True)}
+    left = {action.name for action in actions_when(read_only=True)}
     assert {"copy_id", "ticket", "filter", "sort", "help", "quit"} <= left

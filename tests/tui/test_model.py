@@ -7,7 +7,7 @@ from jobdeck.domain.attention import attention
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.job_table import JobTable
-from jobdeck.tui.render.state import ALL_STATES, BLIND, FAILED, NEW, RUNNING
+from jobdeck.tui.render.state import ALL_STATES, FAILED, NEW, RUNNING, UNREACHABLE
 from tests.tui.world import NOON, ago, deck_of_every_state, job, key, problem
 
 
@@ -49,18 +49,18 @@ def test_the_last_to_fail_comes_first() -> None:
 
 def test_the_same_job_again_changes_nothing() -> None:
     model = filled(job("op_a"))
-    stamp = model.row_at(0).stamp
+    stamp = model.row_at(0).revision
     assert not model.update([job("op_a")], (), NOON).changed
-    assert model.row_at(0).stamp == stamp
+    assert model.row_at(0).revision == stamp
 
 
 def test_a_job_that_comes_back_is_a_new_row() -> None:
     model = filled(job("op_a"))
-    stamp = model.row_at(0).stamp
+    stamp = model.row_at(0).revision
     model.update((), [key("op_a")], NOON)
     assert len(model) == 0
     model.update([job("op_a")], (), NOON)
-    assert model.row_at(0).stamp != stamp
+    assert model.row_at(0).revision != stamp
 
 
 def test_counts_follow_every_change() -> None:
@@ -85,10 +85,10 @@ def test_a_filter_hides_rows_and_counts_them_all_the_same() -> None:
 def test_a_profile_is_known_by_how_much_of_it_is_seen() -> None:
     dark = {"failures": 2, "problem": problem()}
     model = filled(job("op_a", **dark), job("op_b"), job("507f", profile="sonarly", **dark))
-    sight = model.sight()
-    assert (sight["hog"].open, sight["hog"].blind) == (2, 1)
-    assert (sight["sonarly"].open, sight["sonarly"].blind) == (1, 1)
-    assert model.counts[BLIND] == 2
+    visibility = model.visibility()
+    assert (visibility["hog"].open, visibility["hog"].unreachable_jobs) == (2, 1)
+    assert (visibility["sonarly"].open, visibility["sonarly"].unreachable_jobs) == (1, 1)
+    assert model.counts[UNREACHABLE] == 2
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from([*Phase, None])), max_size=400))

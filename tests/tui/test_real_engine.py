@@ -28,7 +28,7 @@ async def sitting(scenario: Scenario, *texts: str) -> AsyncIterator[tuple[Driven
         context = AppContext({}, settings=settings_for(server.url), clock=clock, keep=False)
         targets = tuple(parse_target(text, context.registry) for text in texts)
         clipboard = Clipboard()
-        app = JobdeckApp(LiveSession(context, targets), put=clipboard, frame_seconds=0.02)
+        app = JobdeckApp(LiveSession(context, targets), write_clipboard=clipboard, frame_seconds=0.02)
         async with app.run_test(size=(120, 36)) as pilot:
             run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session
             await run.until(lambda: app.deck.deck_state.engine is not None)
@@ -73,7 +73,7 @@ async def test_what_was_chosen_and_a_note_are_there_at_the_next_start_of_the_sam
         settings, env = settings_for(server.url), {"JOBDECK_DATA_DIR": str(tmp_path)}
         context = AppContext(env, settings=settings)
         (target,) = [parse_target(text, context.registry) for text in demo_targets(demo_scenario(jobs=8, seed=1))[:1]]
-        app = JobdeckApp(LiveSession(context, (target,)), put=Clipboard(), frame_seconds=0.02)
+        app = JobdeckApp(LiveSession(context, (target,)), write_clipboard=Clipboard(), frame_seconds=0.02)
         async with app.run_test(size=(120, 36)) as pilot:
             run = Driven(app, pilot, None, Clipboard())  # type: ignore[arg-type] - there is no fake session
             await run.until(lambda: app.deck.deck_state.engine is not None and app.deck.deck_state.table.total == 1)
@@ -126,7 +126,9 @@ async def test_what_others_watch_comes_onto_the_screen_of_a_team_and_goes() -> N
         first, second = team.targets("/api/enrichments/en_0", "/api/enrichments/en_1")
         async with running(LiveSession(team.context("ann"), (first,))) as ann:
             await until(lambda: ann.jobs[first.key].observed is not None)
-            app = JobdeckApp(LiveSession(team.context("bob", everyone=True), ()), put=Clipboard(), frame_seconds=0.02)
+            app = JobdeckApp(
+                LiveSession(team.context("bob", everyone=True), ()), write_clipboard=Clipboard(), frame_seconds=0.02
+            )
             async with app.run_test(size=(120, 36)) as pilot:
                 run = Driven(app, pilot, None, Clipboard())  # type: ignore[arg-type] - there is no fake session
                 await run.shows("en_0")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobdeck.domain.phase import Phase
-from jobdeck.tui.job_filter import SETTLE_SECONDS, ListFilter
+from jobdeck.tui.job_filter import RESORT_SECONDS, ListFilter
 from jobdeck.tui.job_table import JobTable, Order
 from jobdeck.tui.render.columns import Name
 from jobdeck.tui.render.spans import plain
@@ -65,7 +65,7 @@ def test_in_an_order_that_moves_rows_stay_until_it_is_time_to_settle() -> None:
     model.update([job("op_a", progress=0.9, version=2)], (), NOON)
     assert shown(model) == ["op_b", "op_a"]
     assert not triage.tick(NOON.later(1))
-    assert triage.tick(NOON.later(SETTLE_SECONDS))
+    assert triage.tick(NOON.later(RESORT_SECONDS))
     assert shown(model) == ["op_a", "op_b"]
 
 
@@ -87,18 +87,18 @@ def test_what_a_person_acknowledged_sinks_below_all_and_comes_back() -> None:
 
 def test_faults_are_what_a_person_should_look_into() -> None:
     triage = ListFilter(model := filled(*deck_of_every_state()))
-    triage.toggle_faults(NOON)
-    assert [model.row_at(index).counted.word for index in range(len(model))] == [
+    triage.toggle_problems(NOON)
+    assert [model.row_at(index).category.word for index in range(len(model))] == [
         "failed", "stalled", "unreachable", "not found", "partial",
     ]  # fmt: skip
     assert plain(triage.summary()).startswith("problems only  5 of 12")
-    triage.toggle_faults(NOON)
+    triage.toggle_problems(NOON)
     assert len(model) == 12
 
 
 def test_a_filter_by_age_lets_rows_in_as_time_passes() -> None:
     triage = ListFilter(model := filled(job("op_a", observed=ago(4)), job("op_b", observed=ago(40))))
-    triage.narrow("age>30s", NOON)
+    triage.set_filter("age>30s", NOON)
     assert shown(model) == ["op_b"]
     assert triage.tick(NOON.later(27))
     assert len(model) == 2
@@ -106,7 +106,7 @@ def test_a_filter_by_age_lets_rows_in_as_time_passes() -> None:
 
 def test_a_row_that_begins_to_pass_comes_in_and_one_that_stops_goes() -> None:
     triage = ListFilter(model := filled(job("op_a"), job("op_b", Phase.FAILED)))
-    triage.narrow("phase:failed", NOON)
+    triage.set_filter("phase:failed", NOON)
     model.update([job("op_a", Phase.FAILED, version=2)], [key("op_b")], NOON)
     assert shown(model) == ["op_a"]
     assert model.total == 1

@@ -1,1 +1,1 @@
-"""Puts the parts together: context, sessions of the screen, hooks and notifications, tickets."""
+"""Assembles the parts: context, sessions of the screen, hooks and notifications, tickets."""

@@ -1,7 +1,7 @@
-"""The one place where the parts are put together.
+"""The one place where all parts are assembled.
 
-Importing this is cheap: the store is imported when it is opened, and what `factories` is made of, the engine and the
-HTTP client among it, with the first of its products.
+Importing it is cheap: the store is imported when it is opened, and `factories`, with the engine and the HTTP client,
+when the first of them is needed.
 """
 
 from __future__ import annotations
@@ -54,22 +54,21 @@ class ListPolicy(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RunningEngine:
-    """An engine with what it remembers in."""
+    """An engine with the saved jobs, and its store."""
 
     engine: Engine
     store: Store
     notices: tuple[str, ...]
     storage_error: str = ""
-    """Why nothing is kept although it was to be, in one line."""
+    """Why persistence is off, in one line, or empty."""
 
 
 class AppContext:
-    """Settings turned into the parts that commands and the screen work with.
+    """Builds the parts (engine, store, clients) from settings.
 
-    Raises `ConfigError` from the constructor for a configuration that cannot be read, and from an engine's `add`
-    for a profile whose credentials cannot be had: a profile that nobody asks for needs none. Without `keep`,
-    nothing is remembered beyond the run; with `everyone`, the watch list is that of a whole team. `estimates` are what
-    is known of a profile's durations before it has seen any.
+    The constructor raises `ConfigError` for an invalid configuration; credentials are loaded, and may raise it, only
+    when a profile is used. With `keep` False nothing is persisted; with `everyone` the watch list is the whole team's.
+    `estimates` are the initial estimates of each profile's durations.
     """
 
     def __init__(
@@ -93,38 +92,38 @@ class AppContext:
 
     @cached_property
     def _factory(self) -> Factory:
-        # Engine and HTTP client.
+        # The engine and the HTTP client.
         from jobdeck.app.factories import Factory  # noqa: PLC0415 - 400 ms that `apis` and `history` do without
 
         return Factory(self)
 
     @property
     def whole_team(self) -> str | None:
-        """Who looks at the watch lists of a whole team; None where one's own list is shown."""
+        """The user who views the watch lists of a whole team; None if only their own is shown."""
         team = self.settings.team
         return team.user if self._everyone and self._keep and team is not None else None
 
     @property
     def env(self) -> Mapping[str, str]:
-        """The environment that everything was read from; it holds secrets."""
+        """The environment of the settings; it contains secrets."""
         return self._env
 
     @property
     def registry(self) -> ProfileRegistry:
-        """The profiles that targets are parsed against; they hold no credentials."""
+        """The profiles for parsing targets, without credentials."""
         profiles = self.settings.profiles
         unlisted = profiles.at if isinstance(profiles, Profiles) else None
-        return ProfileRegistry(_WithoutSecrets(profiles), self.settings.default_profile, unlisted)
+        return ProfileRegistry(_ProfilesWithoutSecrets(profiles), self.settings.default_profile, unlisted)
 
     def engine(
         self,
-        ledger: Coordinator | None = None,
+        coordinator: Coordinator | None = None,
         lists: ListPolicy = ListPolicy.ALL,
         saved_estimates: Callable[[str], str | None] = lambda _: None,
         registry: Registry | None = None,
     ) -> Engine:
-        """Return a new engine without jobs; `saved_estimates` gives what is remembered of a profile's durations."""
-        return self._factory.engine(ledger, lists, saved_estimates, registry)
+        """Return a new engine without jobs; `saved_estimates` returns the saved durations of a profile."""
+        return self._factory.engine(coordinator, lists, saved_estimates, registry)
 
     async def open_store(self) -> OpenedStore:
         """Open the store, for `open`."""
@@ -144,11 +143,10 @@ class AppContext:
         store: OpenedStore | None = None,
         on_incident: Callable[[Notice], object] = lambda _: None,
     ) -> RunningEngine:
-        """Open an engine on a store, opened now unless it was; closing it closes both, with what was learnt on disk.
+        """Open an engine on `store`, or on a new one; closing the engine saves everything and closes the store.
 
-        With `listed`, watched jobs go on the watch list that the screen opens with next time. What enters the engine
-        is told to `recorder`, which is the caller's to close; `on_incident` is called when something happens to the
-        store.
+        With `listed`, watched jobs are added to the saved watch list. `recorder` gets all changes, and is closed by the
+        caller. `on_incident` is called when something happens to the store.
         """
         opened = store or await self.open_store()
         return self._factory.open(opened, lists, recorder, listed=listed, on_incident=on_incident)
@@ -160,19 +158,19 @@ class AppContext:
         on_cooldown: Callable[[str, Instant], object] | None = None,
         store: OpenedStore | None = None,
     ) -> AsyncIterator[dict[str, DirectClient]]:
-        """Open the store and a client of each profile; raises `ConfigError` when credentials cannot be had.
+        """Open the store and a client for each profile; raises `ConfigError` if credentials cannot be loaded.
 
-        `on_cooldown` is called with a profile that may send nothing, and until when. A `store` that is open already is
-        used instead, and stays open.
+        `on_cooldown` is called with a profile that may not send requests, and until when. A `store` that is passed in
+        is used instead, and stays open.
         """
         async with self._factory.direct_clients(names, on_cooldown, store) as clients:
             yield clients
 
     async def load_jobs(self, store: Store, targets: Sequence[Target], most: int | None = None) -> tuple[Job, ...]:
-        """Return what is remembered of targets, or of the watch list of last time when there are none.
+        """Return the saved state of targets, or, without targets, of the saved watch list.
 
-        With `most`, of the list only so many jobs, those that a person should look at first. Jobs of profiles that are
-        no longer configured are left out.
+        `most` limits the watch list to its most urgent jobs. Jobs of profiles that are no longer configured are left
+        out.
         """
         now = self.clock.now()
         if targets:
@@ -185,9 +183,9 @@ class AppContext:
         return tuple(notes[job.key].applied_to(job) if job.key in notes else job for job in jobs)
 
     def profile(self, name: str) -> Profile:
-        """Return a profile with its credentials; raises `ConfigError` when they cannot be had.
+        """Return a profile with its credentials; raises `ConfigError` if they cannot be loaded.
 
-        From then on they are taken out of what any profile's server says.
+        From then on they are redacted from all responses.
         """
         profile = self.settings_of(name).resolve(self._env)
         if profile.credentials is not None:
@@ -195,9 +193,9 @@ class AppContext:
         return profile
 
     def curl(self, asked: Exchange | Target) -> str:
-        """Return a request, or one about a job, as a line for a shell, with variables where the secrets go.
+        """Return the curl command for a request, or for polling a target, with variables instead of secrets.
 
-        Empty for a job whose profile is not configured: nobody knows where it would be asked for.
+        Empty for a job whose profile is not configured, because its URL is unknown.
         """
         settings = self.settings.profiles.get(asked.profile if isinstance(asked, Exchange) else asked.key.profile)
         headers = settings.curl_headers if settings is not None else ()
@@ -210,7 +208,7 @@ class AppContext:
         return curl_line(method, url, headers, body)
 
     def _body_of(self, asked: Exchange, profile: Profile) -> str:
-        """Return what a request on record sent; the record has its URL alone."""
+        """Return the body of a request on record, which contains only the URL."""
         if asked.job is None:
             return ""
         client = self._client(profile)
@@ -219,31 +217,31 @@ class AppContext:
         return next((body for method, url, body in sent if (method, url) == (asked.method, asked.url)), "")
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
-        """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
+        """Return the meanings of the values of an API's facts; empty without a definition of the API."""
         apis = self.settings.apis
         return apis.spec(provider).explain if provider in apis.names else {}
 
     async def preload(self) -> None:
-        """Import what engines and providers are made of, beside whatever else there is to do."""
+        """Import the engine and the API clients in a thread."""
         await asyncio.to_thread(lambda: self._factory)
 
     def provider(self, name: str) -> Provider:
-        """Return a new provider of a profile; raises `ConfigError` when its credentials cannot be had."""
+        """Return a new client for a profile; raises `ConfigError` if its credentials cannot be loaded."""
         return self._client(self.profile(name), self._redactor)
 
     def _client(self, profile: Profile, redactor: Redactor | None = None) -> ApiClient:
         return self._factory.client(profile, redactor)
 
     def settings_of(self, name: str) -> ProfileSettings:
-        """Return the settings of a profile; raises `ConfigError` when there is none of this name."""
+        """Return the settings of a profile; raises `ConfigError` if it is unknown."""
         settings = self.settings.profiles.get(name)
         if settings is None:
             raise ConfigError(f"unknown profile {name}")
         return settings
 
 
-class _WithoutSecrets(Mapping[str, Profile]):
-    """The profiles of settings, those that are there only when they are named among them."""
+class _ProfilesWithoutSecrets(Mapping[str, Profile]):
+    """A view of the profiles, unlisted ones included, without their secrets."""
 
     def __init__(self, settings: Mapping[str, ProfileSettings]) -> None:
         self._settings = settings

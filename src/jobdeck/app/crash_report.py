@@ -1,4 +1,4 @@
-"""What a fault of our own leaves behind: one private file that is fit for a bug report."""
+"""Crash reports: one private file that is fit for a bug report."""
 
 import os
 import platform
@@ -28,10 +28,10 @@ _HEAD = "Error messages can quote server responses: review this file before you 
 
 
 def write_crash(error: BaseException, env: Mapping[str, str], command: str) -> Path:
-    """Write a report on `error` and return where it is: in the data directory, or the one for temporary files.
+    """Write a report on `error` and return its path: in the data directory, or in the one for temporary files.
 
-    It holds versions, platform, `command` (a name, no arguments) and the traceback: neither the values of variables
-    nor any credential that was read in this run. Mode 0600. Raises `PrivateFileError` when it cannot be written.
+    It contains versions, platform, `command` (a name without arguments) and the traceback, but no values of variables
+    and no credentials used in this run. Mode 0600. Raises `PrivateFileError` if it cannot be written.
     """
     now = datetime.now(UTC)
     name = f"crash-{now.strftime('%Y%m%dT%H%M%SZ')}-{os.getpid()}-{time.monotonic_ns() % 10_000:04}.txt"
@@ -56,9 +56,9 @@ def _report(error: BaseException, now: datetime, command: str) -> str:
         _HEAD,
         "",
     ]
-    told = traceback.TracebackException(type(error), error, error.__traceback__, capture_locals=False)
-    lines.append("".join(told.format()))
-    # Redacted before it is cleaned: an escape in the middle of a secret would hide it from the redactor.
+    summary = traceback.TracebackException(type(error), error, error.__traceback__, capture_locals=False)
+    lines.append("".join(summary.format()))
+    # Redacted before it is cleaned: an escape within a secret would hide it from the redactor.
     return clean(Redactor(secrets_seen()).text("\n".join(lines)), lines=True, limit=TRACE_LIMIT)
 
 

@@ -1,4 +1,4 @@
-"""The user's own database: where it is, and opening it for commands, the screen and the engine."""
+"""The user's database: its location, and opening it for commands, the screen and the engine."""
 
 import os
 import platform
@@ -27,21 +27,21 @@ DATABASE = "jobdeck.db"
 
 @dataclass(frozen=True, slots=True)
 class OpenedStore:
-    """A store that was opened, its notices for a person, and what an engine begins with.
-
-    `newest` is the newest request that was on record then, `estimates` are the measured durations of profiles;
-    `cursor` is where its changes stood, in a list of everyone's.
-    """
+    """An opened store, with what an engine needs to start."""
 
     store: Store
     notices: tuple[Notice, ...]
+    """For the user."""
     newest: int
+    """The sequence number of the newest request on record."""
     estimates: Mapping[str, str]
+    """The saved durations of each profile."""
     cursor: Cursor | None = None
+    """The position in the change log; None unless everyone's watch lists are shown."""
 
 
 class StoreUnusableError(ConfigError):
-    """The store that a team shares cannot be opened; `unreachable` says whether that may pass by itself."""
+    """The team's shared store cannot be opened; `unreachable` means that a retry may succeed."""
 
     def __init__(self, message: str, *, unreachable: bool) -> None:
         super().__init__(message)
@@ -56,11 +56,11 @@ async def open_own_store(
     now_us: Callable[[], int] = system_now_us,
     everyone: bool = False,
 ) -> OpenedStore:
-    """Open the store of the configuration; in memory without `keep`.
+    """Open the configured store, or one in memory if `keep` is False.
 
-    That is the database of a team where one is configured, with the watch lists of `everyone` or one's own, else a
-    file below ``JOBDECK_DATA_DIR`` or the platform's place. What is remembered under the name of a configured profile
-    of another server is not theirs. Raises `ConfigError` where there is no place for a file, and `StoreUnusableError`.
+    That is the team's database if one is configured, with the watch lists of `everyone` or only one's own; otherwise a
+    file in ``JOBDECK_DATA_DIR`` or the platform's data directory. Data saved under the name of a profile, but for
+    another server, is not shown. Raises `ConfigError` if there is no place for a file, and `StoreUnusableError`.
     """
     scopes = {} if settings is None else settings.scopes
     if keep and settings is not None and settings.team is not None:
@@ -98,7 +98,7 @@ async def _open_team_store(
 
 
 def load_postgres() -> ModuleType:
-    """Return `jobdeck.store.postgres`, with the driver that few need; raises `StoreUnusableError` without it."""
+    """Import `jobdeck.store.postgres`; raises `StoreUnusableError` without the optional driver."""
     try:
         return import_module("jobdeck.store.postgres")
     except ImportError:
@@ -107,7 +107,7 @@ def load_postgres() -> ModuleType:
 
 
 def data_dir(env: Mapping[str, str]) -> Path:
-    """Return where jobdeck keeps its data; raises `ConfigError` where there is no place for them."""
+    """Return the data directory; raises `ConfigError` if there is none."""
     named = env.get("JOBDECK_DATA_DIR")
     if named:
         return expand_home(named)
@@ -118,5 +118,5 @@ def data_dir(env: Mapping[str, str]) -> Path:
 
 
 def _new_client_name() -> str:
-    """Return a name for this run: the machine, the process, and eight random digits."""
+    """Return a name for this run: machine, process, and eight random digits."""
     return f"{platform.node()}:{os.getpid()}-{uuid4().hex[:8]}"

@@ -1,4 +1,4 @@
-"""Requests without an engine: look-ups and cancel requests, each within the shared budget, and on record."""
+"""Requests without an engine (lists and cancel requests), within the shared rate limit, and on record."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,11 +17,11 @@ from jobdeck.http.base import PollResult, Provider, ValuePage
 from jobdeck.scheduling.actions import CancelJob, ListPage
 
 SHORT_WAIT_SECONDS = 30.0
-"""A command that polls once waits no longer than this."""
+"""The longest that a command with single requests waits for a cooldown."""
 
 
 class RateLimitedError(Exception):
-    """Nothing was sent, and nothing may be for longer than a command should wait; `problem` says until when."""
+    """A request was not sent because of a long cooldown; `problem` says until when."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -36,7 +36,7 @@ def is_short_wait(until: Instant, now: Instant) -> bool:
 def rate_limit_problem(until: Instant, kind: ProblemKind | None = None, asked: float | None = None) -> Problem:
     """Return the problem of a request that is not sent because of a cooldown; it has no exchange.
 
-    `kind` and `asked` are the reason, where this process knows it (see `describe_requested_wait`).
+    `kind` and `asked` are the reason, if this process knows it (see `describe_requested_wait`).
     """
     wish = describe_requested_wait(kind, asked)
     message = f"not polled, no requests until {humanize.format_time(until.us)}{f': {wish}' if wish else ''}"
@@ -47,10 +47,10 @@ T = TypeVar("T", PollResult, ValuePage)
 
 
 class DirectClient:
-    """Sends the list, look-up and cancel requests of one profile, one at a time, each when the budget has room for it.
+    """Sends list, look-up and cancel requests of one profile, one at a time, when the rate limit allows.
 
-    Lists and look-ups wait for a cooldown that the server asked for, after calling `on_cooldown` with the profile's
-    name and the end of it; a long one raises `RateLimitedError` instead.
+    Lists and look-ups wait for a cooldown, after calling `on_cooldown` with the profile's name and the end; a long one
+    raises `RateLimitedError` instead.
     """
 
     def __init__(
@@ -71,19 +71,19 @@ class DirectClient:
         return await self._send(page, url, lambda: self._provider.list_page(page), lambda reply: reply)
 
     async def list_values(self, variable: str, cursor: str | None = None) -> ValuePage:
-        """Request one page of the values that a variable may have."""
+        """Request one page of the possible values of a variable."""
         page = ListPage(variable, cursor=cursor)
         return await self._send(
             page, "", lambda: self._provider.list_values(variable, cursor), lambda got: PollResult(got.exchange)
         )
 
     async def cancel(self, target: Target) -> CancelResult:
-        """Have a job cancelled, by one request that is never sent again, and not while the server wants none."""
+        """Cancel a job by one request, which is never repeated, and not sent during a cooldown."""
         request = self._provider.cancel_request(target)
         if isinstance(request, str):
             return CancelResult.not_sent(Problem(ProblemKind.PERMISSION, request))
         self._coordinator.watch([target], self._clock.now())
-        await asyncio.sleep(0)  # its order goes to the store first: a job that is not known there is refused
+        await asyncio.sleep(0)  # lets `watch` reach the store first, which rejects unknown jobs
         try:
             permit = await self._acquire(CancelJob(target.key, request.method), request.url)
         except RateLimitedError as error:
@@ -94,7 +94,7 @@ class DirectClient:
         return CancelResult.of(reply.exchange)
 
     async def aclose(self) -> None:
-        """Close the provider's connections."""
+        """Close the client's connections."""
         await self._provider.aclose()
 
     async def _send(

@@ -1,4 +1,4 @@
-"""What the lists of APIs show: the newest jobs of profiles, watched or not."""
+"""Discovery: the newest jobs in the lists of the APIs, watched or not."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -17,23 +17,26 @@ from jobdeck.scheduling.actions import ListPage
 
 MAX_PAGES = 20
 MAX_VALUES = 300
-"""Account groups, or other values of a variable, whose jobs are listed: each takes a request."""
+"""The number of account groups (or other values of a variable) that are listed: each takes a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the lists of one profile gave: jobs, list by list and newest first, and why a list could not be read.
+    """The listed jobs of one profile.
 
-    They are not merged by time: rows may carry none. `gaps` are what of a page could not.
+    They are not merged by time: rows may have no time.
     """
 
     jobs: tuple[Job, ...]
+    """List by list, newest first."""
     problems: tuple[Problem, ...]
+    """Why lists could not be read."""
     gaps: tuple[str, ...] = ()
+    """What was left out of a list, in words."""
 
 
 def listing_obstacle(profile: Profile) -> str | None:
-    """Return why the jobs of a profile cannot be listed; None when they can."""
+    """Return why the jobs of a profile cannot be listed; None if they can."""
     spec = profile.spec
     if not spec.lists:
         return f"{spec.title} has no list of jobs"
@@ -44,12 +47,12 @@ def listing_obstacle(profile: Profile) -> str | None:
 
 
 def _place_of(profile: Profile, listed: ListSpec) -> dict[str, str] | None:
-    """Return the values of a list's variables, as far as the profile has them; None when one is missing."""
+    """Return the values of a list's variables from the profile; None if one is missing."""
     return profile.spec.resources[listed.shows[0]].parse_scope(None, profile.variables)
 
 
 def _listed_variable(profile: Profile, listed: ListSpec) -> str | None:
-    """Return the only variable of a list that the profile does not have, where the API lists its values."""
+    """Return the one variable of a list that the profile lacks, if the API can list its values."""
     missing = [name for name in listed.url.variables if name not in profile.variables]
     variable = profile.spec.variables.get(missing[0]) if len(missing) == 1 else None
     return missing[0] if variable is not None and variable.url is not None else None
@@ -62,11 +65,10 @@ async def discover(
     status: str | None,
     on_cooldown: Callable[[str, Instant], object] | None = None,
 ) -> dict[str, Found]:
-    """Ask the lists of the profiles, one request after the other within each, the profiles side by side.
+    """Read the lists of profiles, side by side, with one request at a time per profile.
 
-    Each is one that `listing_obstacle` says nothing of.
-    `on_cooldown` is called with a profile that may send nothing, and until when; a long cooldown is a problem of its
-    lists.
+    `listing_obstacle` must be None for each profile. `on_cooldown` is called with a profile that may not send requests,
+    and until when; a long cooldown becomes a problem of its lists.
     """
     async with context.direct_clients(names, on_cooldown) as clients:
         lists = (list_jobs(context, name, client, limit, status=status) for name, client in clients.items())
@@ -83,7 +85,7 @@ async def list_jobs(
     status: str | None = None,
     progress: Callable[[Found], object] = lambda _: None,
 ) -> Found:
-    """Read the lists of one profile, newest jobs first; `progress` gets what there is after each list."""
+    """Read the lists of one profile, newest jobs first; `progress` gets the intermediate result after each list."""
     jobs: dict[JobKey, Job] = {}
     lists, problem, found = await _lists(context, client, name)
     problems = [problem] if problem is not None else []
@@ -107,8 +109,8 @@ class _Read:
 
 
 async def _read(client: DirectClient, page: ListPage, limit: int) -> _Read:
-    """Page through one list until `limit` rows, its end, a cursor for the second time, a problem, or twenty pages."""
-    # The same limit for each page: a server that counts its pages would else begin the next one elsewhere.
+    """Page through one list until `limit` rows, its end, a repeated cursor, a problem, or twenty pages."""
+    # Every page uses the same limit: a server that counts pages would otherwise start the next one elsewhere.
     rows: list[tuple[Observation, Exchange]] = []
     gaps: list[str] = []
     asked: set[str | None] = set()
@@ -131,9 +133,9 @@ async def _read(client: DirectClient, page: ListPage, limit: int) -> _Read:
 async def _lists(
     context: AppContext, client: DirectClient, name: str
 ) -> tuple[tuple[ListPage, ...], Problem | None, tuple[str, ...]]:
-    """Return the lists that a profile has: one for each value of a variable that the profile does not give.
+    """Return the lists of a profile: one for each value of a variable that the profile does not set.
 
-    Also why some values are not known, and what says that there are more.
+    Also returns the problem that left values unknown, and notes about omitted ones.
     """
     profile = context.settings.profiles[name].profile
     pages: list[ListPage] = []
@@ -156,7 +158,7 @@ async def _lists(
 async def _values(client: DirectClient, variable: str) -> tuple[tuple[str, ...], Problem | None, bool]:
     """Page through the values of a variable until `MAX_VALUES`, their end, a problem, or twenty pages.
 
-    Returns them, the problem, and whether those are all.
+    Returns them, the problem, and whether they are complete.
     """
     values: dict[str, None] = {}
     asked: set[str | None] = set()

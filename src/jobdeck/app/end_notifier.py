@@ -1,4 +1,4 @@
-"""When a watched job ends: hooks are run and notices given, once among all processes of a person."""
+"""Runs hooks and sends notifications when watched jobs finish, once among all of the user's processes."""
 
 import asyncio
 import logging
@@ -15,39 +15,40 @@ from jobdeck.engine.subscription import ChangeSet
 from jobdeck.store import Store, StoreError
 
 CLOSE_SECONDS = 1.5
-"""How long leaving the screen waits for hooks: quitting takes two seconds at most."""
+"""How long closing the screen waits for hooks: quitting takes two seconds at most."""
 
 GATHER_SECONDS = 5.0
-"""A notice waits until nothing has ended for this long: 300 failures at once, seen page by page, are one message."""
+"""A notification waits until no job finished for this long: 300 failures at once, seen page by page, are one message.
+"""
 
 GATHER_AT_MOST = 15.0
-"""A notice waits no longer than this, however many jobs go on ending."""
+"""A notification is delayed at most this long, even if jobs keep finishing."""
 
 _log = logging.getLogger(__name__)
 
 
 class EndNotifier:
-    """Learns of ends from the engine's batches. Needs a running loop."""
+    """Detects finished jobs in the engine's batches. Needs a running loop."""
 
     def __init__(self, store: Store, hooks: HookRunner) -> None:
         self._store = store
         self._hooks = hooks
         self._tasks: set[asyncio.Task[None]] = set()
-        self._told: Callable[[Sequence[Job]], object] | None = None
+        self._send: Callable[[Sequence[Job]], object] | None = None
         self._waiting: list[Job] = []
         self._closing = asyncio.Event()
         self._listed: dict[JobKey, bool] = {}
         self._jobs: Mapping[JobKey, Job] = {}
 
-    def notice(self, told: Callable[[Sequence[Job]], object]) -> None:
-        """Hand ended jobs that somebody wants to hear of to `told`, those that end in short order together."""
-        self._told = told
+    def set_notify(self, notify: Callable[[Sequence[Job]], object]) -> None:
+        """Set the callback for notifications; jobs that finish shortly after each other are passed together."""
+        self._send = notify
 
     def on_change(self, batch: ChangeSet, jobs: Mapping[JobKey, Job], wanted: Collection[JobKey] | None = ()) -> None:
-        """Take in a batch: hooks for every job that ended, notices for those `wanted` (None: all).
+        """Process a batch: hooks for every finished job, notifications for those `wanted` (None: all).
 
-        Where a list told of an end, both wait for the job's own answer: lists run ahead of it, and one that denies the
-        end takes it back. So they do for a part of the answer that has a URL of its own.
+        If a list reported the end, both wait for the job's own response: lists run ahead of it, and it may contradict
+        them. They also wait for a part of the response with its own URL.
         """
         self._jobs = jobs
         confirmed = [job for job in batch.jobs if not _is_incomplete(job) and job.key in self._listed]
@@ -66,26 +67,25 @@ class EndNotifier:
         for team in (False, True):
             if self._hooks.wants(job, team=team):
                 self._begin(self._run_hooks(job, team=team))
-        if self._told is not None and wanted:
+        if self._send is not None and wanted:
             self._waiting.append(job)
             if len(self._waiting) == 1:
-                self._begin(self._give_notice(self._told))
+                self._begin(self._notify_soon(self._send))
 
     def run_program(self, run: Sequence[str], name: str, jobs: Iterable[Job]) -> None:
-        """Run a program once for each job, as hooks are run. Needs a running loop."""
+        """Run a program once for each job, like a hook. Needs a running loop."""
         for job in jobs:
             self._begin(self._hooks.run_program(run, name, job))
 
-    async def close(self, patience: float | None = None) -> None:
-        """Let hooks that run come to their end for `patience` seconds (None: for as long as they may run).
+    async def close(self, wait_seconds: float | None = None) -> None:
+        """Wait up to `wait_seconds` for running hooks (None: as long as they may run), then kill them.
 
-        Those that still run then are killed; so they are when this is cancelled. Nothing more is waited for: what is
-        known now is told.
+        They are also killed if this is cancelled. Pending notifications are sent at once.
         """
         self._closing.set()
         try:
             if self._tasks:
-                await asyncio.wait(self._tasks, timeout=patience)
+                await asyncio.wait(self._tasks, timeout=wait_seconds)
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -96,11 +96,11 @@ class EndNotifier:
             await self._hooks.run(self._newest(job), team=team)
 
     def _newest(self, job: Job) -> Job:
-        """Return the job as it is known by now; as it ended, if it is no longer watched or another end is told."""
+        """Return the job's current state, or as it finished if it is unwatched or has finished differently since."""
         now = self._jobs.get(job.key)
         return now if now is not None and now.phase is job.phase else job
 
-    async def _give_notice(self, told: Callable[[Sequence[Job]], object]) -> None:
+    async def _notify_soon(self, notify: Callable[[Sequence[Job]], object]) -> None:
         loop = asyncio.get_running_loop()
         latest = loop.time() + GATHER_AT_MOST
         count = 0
@@ -110,13 +110,13 @@ class EndNotifier:
         jobs, self._waiting = [self._newest(job) for job in self._waiting], []
         first = [job for job in jobs if await self._first("notice", job)]
         if first:
-            told(first)
+            notify(first)
 
     async def _first(self, what: str, job: Job, *, team: bool = False) -> bool:
-        """Whether no process of this person, or of the `team`, has given this notice yet.
+        """Whether this process is the first of the user's (or the team's) to send this notification.
 
-        Without a working store it is given rather than lost. Each run of an ID that is used again ends for itself; the
-        store counts them for all processes.
+        True if the store cannot tell, so that none is lost. Each run of a reused ID has its own notifications; the
+        store counts the runs for all processes.
         """
         try:
             stored = (await self._store.load([job.key])).get(job.key)
@@ -142,14 +142,14 @@ def _is_incomplete(job: Job) -> bool:
     return job.summary_only or job.awaits_part
 
 
-def make_end_notifier(context: AppContext, running: RunningEngine, complain: Callable[[str], object]) -> EndNotifier:
-    """Return what runs the configured hooks and gives notices; `complain` hears of hooks that fail."""
+def make_end_notifier(context: AppContext, running: RunningEngine, on_error: Callable[[str], object]) -> EndNotifier:
+    """Return the notifier for the configured hooks; `on_error` gets a line for each failed hook."""
     settings = context.settings
     hooks = HookRunner(
         settings.hooks,
         context.env,
         settings.secret_variables,
         lambda job: job_object(job, context.clock.now()),
-        complain,
+        on_error,
     )
     return EndNotifier(running.store, hooks)

@@ -1,4 +1,4 @@
-"""Engines and direct clients made from a context: slow to import, and needed only by what sends requests."""
+"""Makes engines and direct clients from a context; slow to import, and needed only to send requests."""
 
 import json
 import random
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def limit_of(profile: Profile) -> Limit:
-    """Return the limit to begin with: the configured one, else the one on the API's page, which headers may raise."""
+    """Return the initial rate limit: the configured one, or else the documented one, which headers may raise."""
     if profile.requests_per_minute is not None:
         return Limit(profile.requests_per_minute, LimitSource.CONFIGURED)
     documented = profile.spec.requests_per_minute
@@ -42,7 +42,7 @@ def limit_of(profile: Profile) -> Limit:
 
 
 def lists_of(spec: ApiSpec) -> tuple[ListEndpoint, ...]:
-    """Return the lists of an API that the scheduler can rely on: those whose newest rows come first."""
+    """Return the lists of an API that the scheduler can use: those with the newest rows first."""
     return tuple(
         ListEndpoint(
             listed.shows[0],
@@ -60,24 +60,24 @@ def lists_of(spec: ApiSpec) -> tuple[ListEndpoint, ...]:
 
 
 def typical_of(spec: ApiSpec) -> dict[str, float]:
-    """Return how many seconds jobs of each kind of an API take, as far as its page says so."""
+    """Return the typical duration in seconds for each kind of job, from the API's definition."""
     found = {} if spec.typical is None else {ANY_KIND: spec.typical}
     for resource in spec.resources.values():
         if resource.typical is not None:
             found |= dict.fromkeys((resource.name, resource.kind), resource.typical)
             if len(spec.resources) == 1:
-                # Whatever kind its answers name, there is no other.
+                # Whatever kind its responses name, it is the only one.
                 found[ANY_KIND] = resource.typical
     return found
 
 
 def intervals_of(spec: ApiSpec) -> dict[str, PollInterval]:
-    """Return how often an API's page advises to poll jobs of each resource."""
+    """Return the recommended poll intervals of each resource, from the API's definition."""
     return {name: PollInterval(resource.interval, resource.young) for name, resource in spec.resources.items()}
 
 
 def lists_for(use: ListPolicy, spec: ApiSpec) -> tuple[ListEndpoint, ...]:
-    """Return the lists of an API: all of them, those whose rows tell as much as a poll, or none."""
+    """Return the lists of an API that a policy allows: all, those with rows as complete as a poll, or none."""
     match use:
         case ListPolicy.ALL:
             return lists_of(spec)
@@ -88,18 +88,18 @@ def lists_for(use: ListPolicy, spec: ApiSpec) -> tuple[ListEndpoint, ...]:
 
 
 class Factory:
-    """Makes what a context gives that sends requests."""
+    """Implements the methods of a context that send requests."""
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
 
     def client(self, profile: Profile, redactor: Redactor | None) -> ApiClient:
-        """Return the client of a profile, without connections yet."""
+        """Return a new client for a profile; it connects later."""
         return ApiClient(profile, self._context.clock, redactor=redactor)
 
     def engine(
         self,
-        ledger: Coordinator | None,
+        coordinator: Coordinator | None,
         lists: ListPolicy,
         saved_estimates: Callable[[str], str | None],
         registry: Registry | None,
@@ -116,10 +116,10 @@ class Factory:
             scheduler = Scheduler(limit, jitter, known, durations, typical=typical, intervals=intervals)
             assumed = limit.source is not LimitSource.CONFIGURED
             return ProfileWorker(
-                self._context.provider(name), scheduler, self._context.clock, ledger, limit_assumed=assumed
+                self._context.provider(name), scheduler, self._context.clock, coordinator, limit_assumed=assumed
             )
 
-        return Engine(make_worker, self._context.clock, ledger, registry)
+        return Engine(make_worker, self._context.clock, coordinator, registry)
 
     def open(
         self,
@@ -135,12 +135,12 @@ class Factory:
         registry = recorder.registry if recorder is not None else None
         user = self._context.whole_team
         team = None if user is None else WholeTeam(user, opened.cursor, self._has_credentials)
-        ledger = StoreCoordinator(
+        coordinator = StoreCoordinator(
             store, self._context.clock, listed=listed, newest=opened.newest, on_incident=on_incident, team=team
         )
         known = self._context.estimates
         saved = opened.estimates
-        engine = self.engine(ledger, lists, lambda name: saved.get(name) or known.get(name), registry)
+        engine = self.engine(coordinator, lists, lambda name: saved.get(name) or known.get(name), registry)
         if recorder is not None:
             recorder.follow(engine)
         storage_error = next((notice.message for notice in opened.notices if notice.kind is NoticeKind.IN_MEMORY), "")
@@ -163,26 +163,28 @@ class Factory:
         """See `AppContext.direct_clients`."""
         providers = {name: self._context.provider(name) for name in names}
         opened = store or await self._context.open_store()
-        ledger = StoreCoordinator(opened.store, self._context.clock, listed=False, newest=opened.newest)
+        coordinator = StoreCoordinator(opened.store, self._context.clock, listed=False, newest=opened.newest)
         for name in providers:
             limit = limit_of(self._context.settings_of(name).profile)
-            # An engine that runs on this store knows the limit better.
+            # An engine on this store knows the limit better.
             assumed = store is not None or limit.source is not LimitSource.CONFIGURED
-            ledger.set_limit(name, RateLimits(limit.requests_per_minute), self._context.clock.now(), assumed=assumed)
+            coordinator.set_limit(
+                name, RateLimits(limit.requests_per_minute), self._context.clock.now(), assumed=assumed
+            )
         try:
             yield {
-                name: DirectClient(provider, ledger, self._context.clock, on_cooldown)
+                name: DirectClient(provider, coordinator, self._context.clock, on_cooldown)
                 for name, provider in providers.items()
             }
         finally:
             for provider in providers.values():
                 await provider.aclose()
             if store is None:
-                await ledger.close()
+                await coordinator.close()
 
 
 def _durations(data: str | None) -> dict[str, object] | None:
-    """Read what was remembered of durations; nothing, when it cannot be read."""
+    """Parse saved durations; None if they cannot be read."""
     if data is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Running the user's hooks: no shell, no API keys, no end without an end."""
+"""Runs the user's hooks: no shell, no API keys, always with a time limit."""
 
 import asyncio
 import json
@@ -20,14 +20,14 @@ HOOK_SECONDS = 30.0
 AT_ONCE = 4
 VALUE_LIMIT = 1_000
 LEAST_KEY = 8
-"""Characters of the shortest key; what is shorter was refused, and may be any word."""
+"""Minimum length of a key to redact; a shorter one is not accepted as a key, and may be any word."""
 
 Describe = Callable[[Job], Mapping[str, Any]]
-"""Gives the JSON object of a job."""
+"""Returns the JSON object of a job."""
 
 
 class HookRunner:
-    """Runs hooks for jobs that have ended, at most four at a time, each in a process group of its own."""
+    """Runs hooks for finished jobs, at most four at a time, each in its own process group."""
 
     def __init__(
         self,
@@ -35,32 +35,32 @@ class HookRunner:
         environ: Mapping[str, str],
         secret_variables: frozenset[str],
         describe: Describe,
-        complain: Callable[[str], object],
+        on_error: Callable[[str], object],
     ) -> None:
-        """Keep what to run; `complain` hears in one line of a hook that fails."""
+        """Create the runner; `on_error` gets a line for each failed hook."""
         self._hooks = tuple(hooks)
         self._environ = dict(environ)
         self._secret_variables = secret_variables
         self._describe = describe
-        self._complain = complain
+        self._on_error = on_error
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     def wants(self, job: Job, *, team: bool = False) -> bool:
-        """Whether any hook of a person, or of the `team`, is to be run for a job that has ended."""
+        """Whether any hook of the user, or of the `team`, applies to a finished job."""
         return any(hook.wants(job) for hook in self._hooks if hook.team is team)
 
     async def run(self, job: Job, *, team: bool = False) -> None:
-        """Run the hooks of a person, or of the `team`, that want a job, one after the other. Never raises."""
+        """Run the hooks of the user, or of the `team`, that apply to a job, one after the other. Never raises."""
         for hook in self._hooks:
             if hook.team is team and hook.wants(job):
                 await self.run_program(hook.run, f"hook {hook.name}", job)
 
     async def run_program(self, run: Sequence[str], name: str, job: Job) -> None:
-        """Run a program with a job as hooks are run; one that fails is complained about by its name. Never raises."""
+        """Run a program for a job, like a hook; a failure is reported with `name`. Never raises."""
         async with self._slots:
-            fault = await self._run(run, job)
-        if fault is not None:
-            self._complain(f"{name}: {fault}")
+            failure = await self._run(run, job)
+        if failure is not None:
+            self._on_error(f"{name}: {failure}")
 
     async def _run(self, run: Sequence[str], job: Job) -> str | None:
         described = {key: value for key, value in self._describe(job).items() if key != "result"}
@@ -85,7 +85,7 @@ class HookRunner:
         except TimeoutError:
             return f"killed after {HOOK_SECONDS:.0f} s"
         finally:
-            # What the hook has started ends with it, also when we are told to stop.
+            # Processes started by the hook end with it, even if this is cancelled.
             with suppress(OSError):
                 await _kill(process)
             if process.returncode is None:
@@ -94,11 +94,11 @@ class HookRunner:
 
 
 if sys.platform == "win32":
-    # A console of its own: neither a window nor a share in the Ctrl-C that is meant for us.
+    # A console of its own: no window, and Ctrl-C for jobdeck does not reach it.
     _UNSEEN = subprocess.CREATE_NO_WINDOW
 
     async def _kill(process: asyncio.subprocess.Process) -> None:
-        # There are no process groups: the tree is found from its root, and not at all when that has ended.
+        # Windows has no process groups: the tree is found from its root, which must still be running.
         if process.returncode is None:
             silent = asyncio.subprocess.DEVNULL
             command = ("taskkill", "/F", "/T", "/PID", str(process.pid))
@@ -119,9 +119,9 @@ else:
 def without_secrets(
     environ: Mapping[str, str], secret_variables: frozenset[str], secrets: Iterable[str] = ()
 ) -> dict[str, str]:
-    """Return an environment without API keys, under whatever names and in whatever spelling they stand in it.
+    """Return an environment without API keys, whatever their variable or spelling.
 
-    `secrets` are keys that came from elsewhere, out of a file perhaps.
+    `secrets` are keys from elsewhere, such as files.
     """
     known = {environ[name].strip() for name in secret_variables if name in environ}
     redactor = Redactor({*known, *(secret for secret in secrets if len(secret) >= LEAST_KEY)})
@@ -131,7 +131,7 @@ def without_secrets(
 
 
 def job_variables(job: Job) -> dict[str, str]:
-    """Return what a hook is told in its environment: every value clean and of one line, empty when not known."""
+    """Return the environment variables for a hook: values are clean and on one line, empty if unknown."""
     error = job.error
     values = {
         "JOB": str(job.key),

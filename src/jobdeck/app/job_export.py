@@ -1,4 +1,4 @@
-"""Jobs as a CSV file, as JSON lines or as a Markdown table."""
+"""Exports jobs as CSV, JSON lines or a Markdown table."""
 
 import csv
 import io
@@ -15,15 +15,15 @@ from jobdeck.domain.text import one_line
 from jobdeck.report.ticket import code_span
 
 CELL = 32_000
-"""Characters of a cell; spreadsheets take 32,767."""
+"""Characters of a cell; spreadsheets accept 32,767."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Signs with which a formula begins, their full-width forms among them."""
+"""Characters that start a formula, including their full-width forms."""
 _MARKDOWN_HEADER = ("State", "Job", "Kind", "Progress", "Last response", "Request ID", "Reason")
 
 
 class ExportFormat(StrEnum):
-    """How jobs are written to a file; each value is its name on the command line."""
+    """The formats; each value is a name on the command line."""
 
     CSV = "csv"
     JSON = "json"
@@ -31,7 +31,7 @@ class ExportFormat(StrEnum):
 
     @property
     def suffix(self) -> str:
-        """The ending of a file's name."""
+        """The file name extension."""
         return {ExportFormat.CSV: ".csv", ExportFormat.JSON: ".jsonl", ExportFormat.MARKDOWN: ".md"}[self]
 
 
@@ -42,11 +42,11 @@ def export_jobs(
     more: Sequence[Mapping[str, Any]] | None = None,
     more_columns: Iterable[str] = (),
 ) -> str:
-    """Return jobs in their order, a line each.
+    """Return jobs in order, one line each.
 
-    `more` has further keys for each job, named by `more_columns`; Markdown leaves them out. JSON lines are the objects
-    that `status --json` prints, and CSV has the same values. Its `support_id`, and Markdown's request ID, is the ID
-    that the screen shows: of the first response that showed how the job finished, else of the latest one.
+    `more` adds keys to each job, named by `more_columns`; Markdown omits them. JSON lines are the objects of `status
+    --json`, and CSV has the same values. Its `support_id`, and Markdown's request ID, is the ID that the screen shows:
+    that of the first response that showed how the job finished, or else of the latest one.
     """
     extra = more if more is not None else [{} for _ in jobs]
     match form:
@@ -67,7 +67,7 @@ CSV_COLUMNS = (
     "error_code", "error_message", "problem", "problem_message", "created_at", "updated_at", "observed_at",
     "request_id", "trace_id", "support_id", "accepted_request_id", "http_status",
 )  # fmt: skip
-"""The columns of a CSV file: the keys of a job's JSON object, flat, without what has no end of parts."""
+"""The columns of CSV: the keys of a job's JSON object, flattened, without parts of unlimited length."""
 
 
 def _csv(jobs: Sequence[Job], now: Instant, more: Sequence[Mapping[str, Any]], more_columns: tuple[str, ...]) -> str:
@@ -98,7 +98,7 @@ def _flat(job: Job, now: Instant) -> dict[str, object]:
 
 
 def csv_cell(value: object) -> str:
-    """Return a value as one line that no spreadsheet takes for a formula: those get a quote in front."""
+    """Return a value as one line that no spreadsheet treats as a formula: a quote is put in front."""
     if value is None or isinstance(value, bool):
         return "" if value is None else str(value).lower()
     line = one_line(str(value), CELL)
@@ -131,12 +131,12 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _span(text: str | None) -> str:
-    """Return data as a code span that ends no cell: a pipe does so within code as well, unless it is escaped."""
-    # A backslash that was there before a pipe would escape ours instead.
+    """Return data as a code span that does not end a table cell: an unescaped pipe would, even within code."""
+    # A backslash before a pipe would escape the added backslash instead.
     return code_span(text).replace("\\|", "\\ |").replace("|", "\\|") if text else ""
 
 
 def _reason(job: Job) -> str:
-    """Return why the job cannot be seen, else why it is no plain success, in one line."""
+    """Return why the job cannot be polled, or else why it did not plainly succeed, in one line."""
     parts = (f"{job.trouble.kind.label}: {job.trouble.message}",) if job.trouble is not None else job.reason
     return one_line(" ".join(parts))

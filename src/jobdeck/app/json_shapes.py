@@ -1,4 +1,4 @@
-"""The shapes of the JSON that commands write: a contract. The reference and its schema are made from them."""
+"""The shapes of all JSON output: a contract. The reference and its schema are generated from them."""
 
 import json
 import math
@@ -183,13 +183,13 @@ SHAPES: tuple[type, ...] = (
     RequestObject,
     CheckObject,
 )
-"""What the reference shows, in its order."""
+"""The shapes in the reference, in order."""
 
 
 def rfc3339(us: int | None) -> str | None:
-    """Render microseconds since the epoch as RFC 3339 in UTC with milliseconds; None stays None.
+    """Format microseconds since the epoch as RFC 3339 in UTC with milliseconds; None stays None.
 
-    A moment outside the years 1–9999 gives None as well: it cannot be written.
+    A time outside the years 1–9999 also gives None, because it cannot be written.
     """
     return None if us is None or date_of(us) is None else utc(us)
 
@@ -246,7 +246,7 @@ def problem_object(problem: Problem | None) -> ProblemObject | None:
 
 
 def budget_object(budget: QuotaSnapshot, now: Instant) -> BudgetObject:
-    """Return the JSON object of a profile's budget: the last minute's requests, and what they are spent on."""
+    """Return the JSON object of a profile's rate limit: the requests of the last minute, and their use."""
     wait = None if budget.blocked_until is None else budget.blocked_until - now.mono
     return {
         "limit_per_minute": budget.limit,
@@ -262,7 +262,7 @@ def budget_object(budget: QuotaSnapshot, now: Instant) -> BudgetObject:
 
 
 def _parsed(text: str | None) -> Any:
-    """Return what a JSON text says; the text itself where it is none, as in a database that was damaged."""
+    """Parse a JSON text; an invalid one, as in a damaged database, is returned as text."""
     if text is None:
         return None
     try:

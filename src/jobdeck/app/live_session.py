@@ -1,4 +1,4 @@
-"""The screen's session on real settings: it opens the store and the engine, and keeps what is to be kept."""
+"""The screen's session with real settings: opens the store and the engine, and saves the user's choices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobdeck.app.session import (
     ProgramKey,
     WatchListSummary,
 )
-from jobdeck.app.tickets import TicketError, keep_note, kept_note, make_ticket
+from jobdeck.app.tickets import TicketError, make_ticket, save_note, saved_note
 from jobdeck.config.errors import ConfigError
 from jobdeck.http.redactor import Redactor
 from jobdeck.http.secret import secrets_seen
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
     from jobdeck.store.models import Notice
 
 FIRST = 100
-"""Remembered jobs that are shown before the others are read, and before what polls them is imported: 10,000 took 1.1 s
-of processor time until the first line was there."""
+"""Saved jobs that are shown before the others are loaded, and before the engine is imported: with 10,000 jobs, the
+first line would otherwise appear after 1.1 s of processor time."""
 
 AT_ONCE = 250
-"""Remembered jobs that are restored before keys and the screen have their turn: about 10 ms."""
+"""Saved jobs that are restored before keys and the screen get their turn: about 10 ms."""
 
 LAST_USED = "last used"
-"""Names in the store when a screen was closed last, in microseconds since the epoch."""
+"""The key in the store for the time a screen was last closed, in microseconds since the epoch."""
 
 
 class LiveSession:
-    """Implements the screen's `Session` on real settings."""
+    """Implements the screen's `Session` with real settings."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class LiveSession:
         lists: bool = False,
         recorder: Recorder | None = None,
     ) -> None:
-        """Open on `targets`; with `lists`, also to what the APIs list as started lately."""
+        """Open on `targets`; with `lists`, add jobs that the APIs started recently."""
         self._context = context
         self._recorder = recorder
         self._targets = targets
@@ -67,17 +67,17 @@ class LiveSession:
         self._running: RunningEngine | None = None
         self._watched: list[str] = []
         self._first: tuple[Job, ...] = ()
-        self._opened: tuple[Target, ...] = ()  # the watch list as it was when this run began
+        self._opened: tuple[Target, ...] = ()  # the watch list at the start of this run
         self._last_used_us: int | None = None
         self._reading: asyncio.Task[None] | None = None
         self.reading = 0
         self._notifier: EndNotifier | None = None
-        self._told: Callable[[Sequence[Job]], object] = lambda _: None
-        self._complain: Callable[[str], object] = lambda _: None
+        self._notify: Callable[[Sequence[Job]], object] = lambda _: None
+        self._on_error: Callable[[str], object] = lambda _: None
         self.notices = notices if recorder is None else (*notices, f"recording to {recorder.name} until you quit")
         self.preferences: Mapping[Preference, str] = {}
         self.batch = ""
-        self._keeping: set[asyncio.Task[None]] = set()
+        self._saving: set[asyncio.Task[None]] = set()
 
     @cached_property
     def _sources(self) -> LiveSources:
@@ -92,7 +92,7 @@ class LiveSession:
 
     @property
     def storage_error(self) -> str:
-        """Why nothing is kept although it was to be: from the start, or since the disk failed."""
+        """Why persistence is off, in one line, or empty."""
         if self._running is None:
             return ""
         degraded = self._running.store.degraded
@@ -103,12 +103,11 @@ class LiveSession:
         """The names of the configured profiles."""
         return tuple(self._context.settings.profiles)
 
-    async def recall(self) -> tuple[Job, ...]:
-        """Return the `FIRST` of the watch list, as they are remembered.
+    async def load_saved_jobs(self) -> tuple[Job, ...]:
+        """Return the `FIRST` jobs of the watch list, in their saved state.
 
-        None when targets or lists were asked for, unless the list is that of a whole team.
-
-        Profiles without credentials are left out, with a notice. Raises `ConfigError` when none of them has any.
+        Empty if targets or lists were requested, unless the watch list is the whole team's. Profiles without
+        credentials are skipped, with a notice. Raises `ConfigError` if none of them has credentials.
         """
         self._store = await self._context.open_store()
         store = self._store.store
@@ -128,31 +127,31 @@ class LiveSession:
 
     @property
     def access(self) -> LiveSession:
-        """All can be changed and kept."""
+        """The controls: a live session is not read-only."""
         return self
 
     async def open(self) -> OpenEngine:
-        """Put the engine together, as `start` does."""
+        """Open the engine, as `start` does."""
         engine = await self.start()
         return OpenEngine(engine, engine, engine, engine.run)
 
     async def start(self) -> Engine:
-        """Put the engine together: what is remembered in its last state, the rest new.
+        """Open the engine, with saved jobs in their saved state, and new ones.
 
-        Of the watch list the `FIRST` are there at once, and the others while it runs. Of the watch list and of the
-        lists, profiles without credentials are left out, with a notice. Raises `ConfigError` when none of them has any,
-        or a target's has none.
+        The `FIRST` jobs of the watch list are there at once, the others are loaded while it runs. Profiles of the watch
+        list and the lists without credentials are skipped, with a notice. Raises `ConfigError` if none of them has
+        credentials, or if a target's profile has none.
         """
         if self._store is None:
-            await self.recall()
+            await self.load_saved_jobs()
         await self._context.preload()
         running = self._running = await self._context.open(
             listed=True, recorder=self._recorder, store=self._store, on_incident=self._on_incident
         )
         if self._recorder is not None:
-            self._recorder.when_it_ends(self._complain)
-        self._notifier = make_end_notifier(self._context, running, self._complain)
-        self._notifier.notice(self._told)
+            self._recorder.when_it_ends(self._on_error)
+        self._notifier = make_end_notifier(self._context, running, self._on_error)
+        self._notifier.set_notify(self._notify)
         self.notices = (*self.notices, *running.notices)
         engine = running.engine
         if self._lists:
@@ -170,7 +169,7 @@ class LiveSession:
         return engine
 
     async def _read_on(self, engine: Engine, running: RunningEngine) -> None:
-        """Read the rest of the watch list, and have it watched; whoever was removed meanwhile stays so."""
+        """Load the rest of the watch list; jobs that the user removed meanwhile stay removed."""
         shown = {job.key for job in self._first}
         try:
             rest = [
@@ -181,21 +180,21 @@ class LiveSession:
             self._opened += tuple(job.target for job in rest)
             await self._restore(engine, rest, listed=True)
         except StoreError as error:
-            self._complain(f"loaded only {len(engine.jobs)} of {self.reading} jobs: {error}")
+            self._on_error(f"loaded only {len(engine.jobs)} of {self.reading} jobs: {error}")
         finally:
             self.reading = 0
 
     async def _restore(self, engine: Engine, jobs: list[Job], *, listed: bool = False) -> None:
-        """Have jobs watched, taking them out of `jobs`: beside the engine's own, 10,000 of them would take 5 MB."""
+        """Watch jobs, removing them from `jobs`: a second copy of 10,000 jobs would take 5 MB."""
         while jobs:
             engine.restore(jobs[:AT_ONCE], listed=listed)
             del jobs[:AT_ONCE]
             await asyncio.sleep(0)
 
     def _with_keys(self, profiles: Iterable[str]) -> list[str]:
-        """Return the profiles whose credentials can be had, and note why those of others cannot.
+        """Return the profiles with credentials, and add notices about the others.
 
-        Raises the `ConfigError` of one when that are all.
+        Raises the `ConfigError` of the first one if none has credentials.
         """
         found: list[str] = []
         missing: dict[str, ConfigError] = {}
@@ -212,11 +211,11 @@ class LiveSession:
         return found
 
     async def last_watch_list(self) -> WatchListSummary | None:
-        """Return what is on the saved watch list, else on the one that this run began with."""
+        """Return the size of the saved watch list, or else of the one at the start of this run."""
         if self._running is None:
             return None
         try:
-            # Behind the orders to take jobs off the list, also those of this moment: a write waits for them.
+            # Queue a write after pending removals, and wait for it, so that they are counted.
             await asyncio.sleep(0)
             await self._running.store.unwatch(())
             counts = await self._running.store.count_watched()
@@ -227,7 +226,7 @@ class LiveSession:
         return WatchListSummary(count, self._last_used_us) if count else None
 
     async def open_last_watch_list(self) -> int:
-        """Watch what is on the saved watch list, else what was on it when this run began."""
+        """Watch the jobs of the saved watch list, or else of the one at the start of this run."""
         running = self._running
         if running is None:
             return 0
@@ -249,62 +248,62 @@ class LiveSession:
         return jobs
 
     def curl(self, asked: Exchange | Target) -> str:
-        """Return a request, or one about a job, as a line for a shell."""
+        """Return the curl command for a request, or for polling a target."""
         return self._context.curl(asked)
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
-        """Return a ticket from the watched jobs and the store; raises `TicketError` when there is nothing to tell."""
+        """Return a ticket from the watched jobs and the store; raises `TicketError` if there is no data."""
         if self._running is None:
             raise TicketError("still starting")
         return await make_ticket(self._context, self._running, keys, note, include_result=include_result)
 
     async def note(self, keys: Sequence[JobKey]) -> str:
-        """Return the note that is kept with every one of the jobs."""
-        return await kept_note(self._running, keys) if self._running is not None else ""
+        """Return the note that all of the jobs have."""
+        return await saved_note(self._running, keys) if self._running is not None else ""
 
-    async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
-        """Keep a note with jobs, or say that it is not kept."""
+    async def save_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+        """Save a note for jobs, or report that it failed."""
         if self._running is None:
             return
         try:
-            await keep_note(self._running, keys, note, instead_of)
+            await save_note(self._running, keys, note, instead_of)
         except StoreError as error:
-            self._complain(f"the note is in the ticket but was not saved: {error}")
+            self._on_error(f"the note is in the ticket but was not saved: {error}")
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
-        """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
+        """Return the meanings of the values of an API's facts; empty without a definition of the API."""
         return self._context.meanings(provider)
 
     def save_preference(self, choice: Preference, value: str) -> None:
-        """Keep what is chosen, unless an API key is in it; needs a running loop."""
+        """Save a choice, unless it contains an API key; needs a running loop."""
         running = self._running
         if running is None or Redactor(secrets_seen()).text(value) != value:
             return
 
-        async def keep() -> None:
+        async def save() -> None:
             with suppress(StoreError):
                 await running.store.save_preference(choice, value)
 
-        task = asyncio.get_running_loop().create_task(keep())
-        self._keeping.add(task)
-        task.add_done_callback(self._keeping.discard)
+        task = asyncio.get_running_loop().create_task(save())
+        self._saving.add(task)
+        task.add_done_callback(self._saving.discard)
 
-    def on_jobs_ended(self, told: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
-        """Keep who is told."""
-        self._told, self._complain = told, complain
+    def on_jobs_ended(self, notify: Callable[[Sequence[Job]], object], on_error: Callable[[str], object]) -> None:
+        """Set the callbacks."""
+        self._notify, self._on_error = notify, on_error
 
     def run_hooks(self, batch: ChangeSet, wanted: Collection[JobKey] | None) -> None:
-        """Run hooks and give notices, once among all processes."""
+        """Run hooks and send notifications, once among all processes."""
         if self._notifier is not None and self._running is not None:
             self._notifier.on_change(batch, self._running.engine.jobs, wanted)
 
     @property
     def program_keys(self) -> tuple[ProgramKey, ...]:
-        """The keys of the configuration."""
+        """The configured keys."""
         return tuple(ProgramKey(one.key, one.label) for one in self._context.settings.keys)
 
     def run_program(self, key: str, jobs: Sequence[Job]) -> bool:
-        """Run the program of a key as hooks are run."""
+        """Run the program of a key, like a hook."""
         found = next((one for one in self._context.settings.keys if one.key == key), None)
         if self._notifier is None or found is None:
             return False
@@ -312,16 +311,16 @@ class LiveSession:
         return True
 
     def _on_incident(self, incident: Notice) -> None:
-        if self._running is not None and self._running.store.degraded is None:  # else the banner says it
-            self._complain(incident.message)
+        if self._running is not None and self._running.store.degraded is None:  # otherwise the banner shows it
+            self._on_error(incident.message)
 
     async def close(self) -> None:
-        """Give running hooks a moment to end, and keep what is to be kept."""
+        """Give running hooks a moment to end, and save everything."""
         if self._reading is not None:
             self._reading.cancel()
         if self._recorder is not None:
             await self._recorder.close()
-        await asyncio.gather(*self._keeping)
+        await asyncio.gather(*self._saving)
         if self._notifier is not None:
             await self._notifier.close(CLOSE_SECONDS)
         if self._running is not None:
@@ -330,5 +329,5 @@ class LiveSession:
             await self._running.engine.aclose()
 
     def parse(self, text: str) -> Parsed:
-        """Understand pasted text in every form that the command line takes."""
+        """Parse pasted text, in every form that the command line accepts."""
         return self._sources.parse(text)

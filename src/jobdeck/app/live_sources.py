@@ -1,4 +1,4 @@
-"""Where the jobs come from that are added on the screen: pasted texts, and the lists of every profile."""
+"""Finds jobs to add on the screen: in pasted text, and in the lists of the APIs."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ from jobdeck.domain.text import one_line
 from jobdeck.store import StoreError
 
 LISTED = 100
-"""Jobs of each list that are discovered."""
+"""How many jobs of each list are shown."""
 
 
 class LiveSources:
@@ -26,7 +26,7 @@ class LiveSources:
         self._context = context
 
     def parse(self, text: str) -> Parsed:
-        """Understand pasted text in every form that the command line takes."""
+        """Parse pasted text, in every form that the command line accepts."""
         parsed = parse_input(text.encode("utf-8", "surrogatepass"), self._context.registry)
         return Parsed(parsed.targets, tuple(RejectedTarget(text, reason) for text, reason in parsed.refused))
 
@@ -37,7 +37,7 @@ class LiveSources:
         return tuple(name for name, settings in profiles if listing_obstacle(settings.profile) is None)
 
     async def newest(self, names: Sequence[str]) -> tuple[list[Job], tuple[str, ...]]:
-        """Return the newest jobs of profiles that have a list, and in one line each what could not be listed."""
+        """Return the newest jobs of profiles that have a list, and a line for each list that could not be read."""
         found = await discover(self._context, names, LISTED, None)
         notes = tuple(f"{name}: {note}" for name, part in found.items() for note in _notes(part))
         return [job for part in found.values() for job in part.jobs], notes
@@ -45,7 +45,7 @@ class LiveSources:
     async def discover(
         self, names: Iterable[str], store: OpenedStore | None, report: Callable[[Discovered], object]
     ) -> None:
-        """List the newest jobs of every profile, side by side; none while there is no store yet."""
+        """List the newest jobs of all profiles concurrently; none before the store is open."""
         await asyncio.gather(*(self._report(name, store, report) for name in names))
 
     async def _report(self, name: str, store: OpenedStore | None, report: Callable[[Discovered], object]) -> None:
@@ -71,6 +71,6 @@ class LiveSources:
 
 
 def _notes(found: Found) -> tuple[str, ...]:
-    """Return what could not be listed, and why, in one line each."""
+    """Return a line for each list that could not be read, with the reason."""
     problems = (one_line(f"{problem.kind.label}: {problem.message}") for problem in found.problems)
     return (*problems, *map(one_line, found.gaps))

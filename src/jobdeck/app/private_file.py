@@ -1,4 +1,4 @@
-"""Files that only their owner can read, whole or not at all."""
+"""Files that only their owner can read, written completely or not at all."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ _OF_MACHINE = frozenset(
 class PrivateFileError(Exception):
     """The file could not be written; the message names it and says why, in one line.
 
-    `of_machine` when that is no matter of the path: the disk is full, or too many files are open.
+    `of_machine`: the cause is the machine (disk full, too many open files), not this path.
     """
 
     def __init__(self, message: str, *, of_machine: bool = False) -> None:
@@ -34,14 +34,14 @@ class PrivateFileError(Exception):
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file with mode 0600 through a temporary one beside it, so that a reader never sees half of it.
+    """Write a file with mode 0600, atomically through a temporary one beside it.
 
-    A link stays a link: what it leads to is written. Raises `PrivateFileError` when it cannot be written; the file
-    that was there before then stays.
+    A link is followed, not replaced. Raises `PrivateFileError` if it cannot be written; an existing file is then
+    unchanged.
     """
     temporary = ""
     try:
-        # Renaming onto the link would replace the link.
+        # Renaming onto the link would replace it.
         path = path.resolve() if path.is_symlink() else path
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
@@ -49,7 +49,7 @@ def write_private(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
-    except (OSError, RuntimeError) as error:  # pathlib's RuntimeError: links that lead in a circle
+    except (OSError, RuntimeError) as error:  # pathlib raises RuntimeError for circular links
         if temporary:
             with suppress(OSError):
                 Path(temporary).unlink()
@@ -57,13 +57,13 @@ def write_private(path: Path, text: str) -> None:
 
 
 class PrivateStream:
-    """A file with mode 0600 that is written piece by piece, and is there under its name once `finish` is called.
+    """A file with mode 0600 that is written in pieces, and gets its name when `finish` is called.
 
-    `write` raises nothing: what went wrong is raised by `finish`, as `PrivateFileError`.
+    `write` never raises: errors are raised by `finish`, as `PrivateFileError`.
     """
 
     def __init__(self, path: Path) -> None:
-        """Begin with a temporary file beside it; raises `PrivateFileError`."""
+        """Open a temporary file beside it; raises `PrivateFileError`."""
         self.path = path
         self.size = 0
         self._error: OSError | None = None
@@ -74,7 +74,7 @@ class PrivateStream:
         self._file = os.fdopen(descriptor, "wb")
 
     def write(self, piece: bytes) -> None:
-        """Go on with a piece."""
+        """Write a piece."""
         if self._error is not None:
             return
         try:
@@ -84,7 +84,7 @@ class PrivateStream:
             self._error = error
 
     def finish(self) -> None:
-        """End the file and give it its name; raises `PrivateFileError`, and then there is none."""
+        """Close the file and give it its name; raises `PrivateFileError`, and leaves no file behind."""
         try:
             if self._error is not None:
                 raise self._error
@@ -97,7 +97,7 @@ class PrivateStream:
             raise _unwritten(self.path, error) from None
 
     def discard(self) -> None:
-        """Leave no file behind."""
+        """Delete the file."""
         with suppress(OSError):
             self._file.close()
         with suppress(OSError):
@@ -105,9 +105,9 @@ class PrivateStream:
 
 
 def write_output(path: Path, text: str) -> None:
-    """Write to what a person named: a file as `write_private` does, a pipe, a device or standard output as it is.
+    """Write to the user's path: a regular file as by `write_private`, a pipe, a device or stdout directly.
 
-    Replacing those would put a file where /dev/null was. Raises `PrivateFileError`.
+    Replacing those would put a file in place of /dev/null. Raises `PrivateFileError`.
     """
     try:
         descriptor = _open_stream(path)
@@ -120,13 +120,13 @@ def write_output(path: Path, text: str) -> None:
 
 
 def _open_stream(path: Path) -> int | None:
-    """Open a path that is no regular file, or is where standard output goes; None for any other."""
+    """Open a path that is not a regular file, or is the same as stdout; None for any other."""
     try:
         found = path.stat()
     except FileNotFoundError:
         return None
     with suppress(OSError):
-        # Reopened, a file would be written from its beginning.
+        # Reopening a file would write from its beginning.
         if os.path.samestat(found, os.fstat(1)):
             return os.dup(1)
     if stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode):

@@ -1,4 +1,4 @@
-"""The screen's session on a recording."""
+"""The screen's session with a recording."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ READ_ONLY = "not available in replay"
 
 
 class ReplaySession:
-    """Implements the screen's `Session` on a recording."""
+    """Implements the screen's `Session` with a recording."""
 
     def __init__(self, recording: Recording, replay: ReplayEngine) -> None:
         self._header = recording.header
@@ -32,7 +32,7 @@ class ReplaySession:
 
     @property
     def clock(self) -> Clock:
-        """The recording's own clock."""
+        """The recording's clock."""
         return self._replay
 
     @property
@@ -40,22 +40,22 @@ class ReplaySession:
         """The recorded profiles."""
         return tuple(self._header.profiles)
 
-    async def recall(self) -> Sequence[Job]:
-        """Remember nothing: all is in the recording."""
+    async def load_saved_jobs(self) -> Sequence[Job]:
+        """Return nothing: all jobs are in the recording."""
         return ()
 
     async def open(self) -> OpenEngine:
-        """Return what plays."""
+        """Return the replay as an engine."""
         return OpenEngine(self._replay)
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
-        """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
+        """Return the meanings of the values of an API's facts; empty without a definition of the API."""
         return built_in_meanings(provider)
 
     def curl(self, asked: Exchange | Target) -> str:
-        """Return a request as a line for a shell, with the variables that its API usually has.
+        """Return the curl command for a request, with the API's usual variables.
 
-        Of a job the newest one about it alone, which asks for less than a list does; else the newest.
+        For a job, that is its newest own poll, which is smaller than a list, or else its newest exchange.
         """
         if isinstance(asked, Target):
             exchanges = self._replay.exchanges(asked.key)
@@ -65,7 +65,7 @@ class ReplaySession:
         return curl_line(asked.method, asked.url, customary_headers(provider))
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
-        """Return a ticket from what was known at the moment that is shown."""
+        """Return a ticket with the data known at the current time of the replay."""
         sources = [
             self._source(job, include_result=include_result)
             for key in keys
@@ -93,5 +93,5 @@ class ReplaySession:
         return ""
 
     async def close(self) -> None:
-        """End what plays."""
+        """Stop playing."""
         self._replay.close()

@@ -1,4 +1,4 @@
-"""What the screen needs from outside: an engine, a clock, and somebody who understands targets."""
+"""What the screen needs from outside, as protocols: a session with an engine, a clock and a parser of targets."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from jobdeck.scheduling.outlook import NextPoll, QuotaSnapshot
 
 
 class Preference(StrEnum):
-    """What a person may choose for longer than a session; each value is its name in the store."""
+    """User choices that are saved; each value is a key in the store."""
 
     ORDER = "order"
     THEME = "theme"
@@ -30,7 +30,7 @@ class Preference(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RejectedTarget:
-    """A piece of pasted text that is no target, and why, in one line."""
+    """A piece of pasted text that is not a target, and why, in one line."""
 
     text: str
     reason: str
@@ -38,7 +38,7 @@ class RejectedTarget:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What was understood of a pasted text."""
+    """The result of parsing pasted text."""
 
     targets: tuple[Target, ...] = ()
     refused: tuple[RejectedTarget, ...] = ()
@@ -46,24 +46,25 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """What the API of one profile lists, newest first: `notes` say what could not be listed, one line each."""
+    """The jobs that the API of one profile lists, newest first."""
 
     profile: str
     jobs: tuple[Job, ...] = ()
     notes: tuple[str, ...] = ()
+    """What could not be listed, one line each."""
     complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WatchListSummary:
-    """How many jobs are on the last watch list, and when it was last used (None: nobody knows)."""
+    """The size of the last watch list, and when it was last used (None: unknown)."""
 
     jobs: int
     used_us: int | None = None
 
 
 class ChangeStream(Protocol):
-    """A stream of batches; the first holds every job, and it merges while its reader is busy."""
+    """A stream of batches; the first contains every job, and batches are merged while the reader is busy."""
 
     def __aiter__(self) -> AsyncIterator[ChangeSet]:
         """Yield batches until closed."""
@@ -75,7 +76,7 @@ class ChangeStream(Protocol):
 
 
 class EngineView(Protocol):
-    """What can be read of an engine, or of a recording of one."""
+    """The readable side of an engine, or of a recording."""
 
     @property
     def jobs(self) -> Mapping[JobKey, Job]:
@@ -84,47 +85,47 @@ class EngineView(Protocol):
 
     @property
     def paused(self) -> bool:
-        """Whether it sends nothing."""
+        """Whether polling is paused."""
         ...
 
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
-        """Return the newest exchanges about a job, newest first."""
+        """Return a job's newest exchanges, newest first."""
         ...
 
     def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:
-        """Return what happened to a job, oldest first."""
+        """Return a job's timeline, oldest first."""
         ...
 
     def previous(self, key: JobKey) -> Job | None:
-        """Return a job's state before its newest change; None when none has been seen."""
+        """Return a job before its newest change; None if there was none."""
         ...
 
     def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
-        """Return (monotonic seconds, fraction) of a job's progress each time it moved, oldest first."""
+        """Return (monotonic seconds, fraction) for each change of a job's progress, oldest first."""
         ...
 
     def content(self, exchange: Exchange) -> ExchangeContent | None:
-        """Return the headers and the body of an exchange; None when they are not in memory."""
+        """Return the headers and body of an exchange; None if they are not in memory."""
         ...
 
     def newest_content(self, key: JobKey) -> ExchangeContent | None:
-        """Return what has a job's newest body: a poll's, or that of a list which changed its phase later."""
+        """Return the exchange with a job's newest body: a poll, or a list that changed its phase later."""
         ...
 
     def quotas(self) -> Mapping[str, QuotaSnapshot]:
-        """Return each profile's budget."""
+        """Return the use of each profile's rate limit."""
         ...
 
     def next_poll(self, key: JobKey) -> NextPoll | None:
-        """Return when a job is due next."""
+        """Return when a job is polled next."""
         ...
 
     def next_probe_at(self, profile: str) -> float | None:
-        """Return when a profile that cannot be seen is tried next (monotonic seconds); None when nobody knows."""
+        """Return when an unreachable profile is tried next (monotonic seconds); None if unknown."""
         ...
 
     def halted(self) -> Mapping[str, Problem]:
-        """Return the profiles that ask nothing any more, and why."""
+        """Return the profiles whose polling was stopped, and why."""
         ...
 
     def subscribe(self) -> ChangeStream:
@@ -133,10 +134,10 @@ class EngineView(Protocol):
 
 
 class Attention(Protocol):
-    """What somebody looks at, which is polled sooner and more often."""
+    """What the user looks at, which is polled sooner and more often."""
 
     def set_user_present(self, *, present: bool) -> None:
-        """Set whether somebody is at the screen; without, everything is polled less often."""
+        """Set whether the user is at the screen; if not, everything is polled less often."""
         ...
 
     def set_selected(self, key: JobKey | None) -> None:
@@ -144,12 +145,12 @@ class Attention(Protocol):
         ...
 
     def set_visible(self, keys: Collection[JobKey]) -> None:
-        """Set the rows on the screen."""
+        """Set the jobs on the screen."""
         ...
 
 
 class EngineControls(Protocol):
-    """What may be changed about an engine: what it watches, and when it polls."""
+    """The controls of an engine: what it watches, and when it polls."""
 
     def add(self, targets: Iterable[Target]) -> tuple[JobKey, ...]:
         """Watch targets; returns the keys that are new."""
@@ -160,86 +161,85 @@ class EngineControls(Protocol):
         ...
 
     def restore(self, jobs: Iterable[Job]) -> None:
-        """Watch jobs again that were removed, in the state and with the history that they had."""
+        """Watch removed jobs again, with their state and history."""
         ...
 
     def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
-        """Note that a person knows of the trouble of jobs, or does not after all."""
+        """Acknowledge or unacknowledge the problems of jobs."""
         ...
 
     def poll_now(self, key: JobKey) -> None:
-        """Ask about one job as soon as the budget allows."""
+        """Poll one job as soon as the rate limit allows."""
         ...
 
     def poll_all_now(self) -> None:
-        """Ask about every unfinished job, paced."""
+        """Poll every unfinished job, within the rate limit."""
         ...
 
     def pause(self) -> None:
-        """Send nothing more until `resume`."""
+        """Send nothing until `resume`."""
         ...
 
     def resume(self) -> None:
-        """Go on after `pause`."""
+        """Continue after `pause`."""
         ...
 
     def cancel_obstacle(self, key: JobKey) -> str:
-        """Return why a job cannot be cancelled, in one line; empty where it can."""
+        """Return why a job cannot be cancelled, in one line; empty if it can."""
         ...
 
     async def cancel(self, key: JobKey) -> CancelResult:
-        """Have a job cancelled, by one request that is never sent again; then it is polled."""
+        """Cancel a job by one request, which is never repeated, and poll it afterwards."""
         ...
 
     async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
-        """Poll a job, and hand the body to `write` as it comes; return what went wrong."""
+        """Poll a job, passing the body to `write` as it arrives; returns the problem, if any."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class OpenEngine:
-    """An engine for one screen; `controls` are None where it is for looking only.
-
-    `run` polls until it is cancelled, where that is this screen's to do.
-    """
+    """An engine for one screen."""
 
     view: EngineView
     attention: Attention | None = None
     controls: EngineControls | None = None
+    """None if it is read-only."""
     run: Callable[[], Awaitable[None]] | None = None
+    """Polls until it is cancelled; None if that is not this screen's task."""
 
 
 class Playback(Protocol):
-    """The controls of a replay; what they change is seen with the next frame."""
+    """The controls of a replay; their effects appear with the next frame."""
 
     @property
     def playing(self) -> bool:
-        """Whether it goes on by itself."""
+        """Whether it is playing."""
         ...
 
     @property
     def finished(self) -> bool:
-        """Whether its end is shown."""
+        """Whether it is at its end."""
         ...
 
     @property
     def speed(self) -> float:
-        """How many times as fast as it was recorded."""
+        """The factor of the recorded speed."""
         ...
 
     @property
     def length(self) -> float:
-        """Its seconds."""
+        """Its length in seconds."""
         ...
 
     @property
     def position(self) -> float:
-        """Which moment is shown: so many seconds after the beginning."""
+        """The current position, in seconds after the start."""
         ...
 
     @property
     def failures(self) -> Sequence[float]:
-        """The moments at which jobs were seen to fail, in seconds after the beginning."""
+        """When jobs failed, in seconds after the start."""
         ...
 
     def toggle(self) -> None:
@@ -247,55 +247,55 @@ class Playback(Protocol):
         ...
 
     def change_speed(self, by: int) -> None:
-        """Play faster by so many steps, slower when negative."""
+        """Change the speed by steps; negative is slower."""
         ...
 
     def step(self, by: int) -> None:
-        """Pause at the next thing that happened, or (negative) at the one before."""
+        """Pause at the next response or change, or at the previous one if negative."""
         ...
 
     @property
     def complete(self) -> bool:
-        """Whether its end is where whoever recorded it stopped."""
+        """Whether it ends where the recording was stopped."""
         ...
 
     @property
     def damaged(self) -> bool:
-        """Whether it may not be as it was recorded."""
+        """Whether it may differ from what was recorded."""
         ...
 
     @property
     def time_hint(self) -> str:
-        """How a person may type a moment, by example."""
+        """Examples of how to type a time."""
         ...
 
     @property
     def spans_days(self) -> bool:
-        """Whether a time of day alone does not tell which moment is shown."""
+        """Whether a time of day is ambiguous."""
         ...
 
     def parse_time(self, text: str) -> float:
-        """Return the seconds after the beginning at which the moment is that a person means.
+        """Parse a time typed by the user into seconds after the start.
 
-        Raises ValueError, whose message says why there is no such moment.
+        Raises ValueError with a message for the user.
         """
         ...
 
     def timestamp_at(self, seconds: float) -> int:
-        """Return the date of the moment so many seconds after the beginning, in microseconds since the epoch."""
+        """Convert seconds after the start into microseconds since the epoch."""
         ...
 
     def seek(self, seconds: float) -> None:
-        """Go to the moment so many seconds after the beginning."""
+        """Jump to a position, in seconds after the start."""
         ...
 
 
 class Session(Protocol):
-    """What the screen works on: made by `jobdeck.app`, used by the deck."""
+    """What the screen works with: made by `jobdeck.app`, used by the deck."""
 
     @property
     def clock(self) -> Clock:
-        """The source of every moment on the screen."""
+        """The source of all times on the screen."""
         ...
 
     @property
@@ -305,70 +305,70 @@ class Session(Protocol):
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Lines to show at the start, such as targets that were refused; one line each. `open` may add some."""
+        """Lines to show at the start, such as rejected targets; `open` may add some."""
         ...
 
     @property
     def access(self) -> "SessionControls | ReadOnly":
-        """What can be changed and kept here, or why nothing can."""
+        """The controls, or why the session is read-only."""
         ...
 
     @property
     def storage_error(self) -> str:
-        """Why nothing is kept any more although it was to be, in one line; empty while all is well."""
+        """Why persistence is off, in one line, or empty."""
         ...
 
     @property
     def reading(self) -> int:
-        """How many jobs there will be once all that is remembered has been read; 0 when it has."""
+        """The number of jobs expected while saved jobs are being loaded, 0 afterwards."""
         ...
 
     @property
     def batch(self) -> str:
-        """The name of the batch whose jobs alone are shown at first; empty for all jobs."""
+        """The name of the batch that is shown at first; empty for all jobs."""
         ...
 
     @property
     def preferences(self) -> Mapping[Preference, str]:
-        """What somebody chose last time, as `save_preference` was told; known once `recall` returned."""
+        """The user's saved choices; known after `load_saved_jobs`."""
         ...
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
-        """What the values of facts mean, by the fact's name, as the page of an API explains them."""
+        """Return the meanings of the values of facts, by the fact's name, from the API's definition."""
         ...
 
-    async def recall(self) -> Sequence[Job]:
-        """Return what is to be shown until the engine is there: a screenful of the jobs it will have, as remembered.
+    async def load_saved_jobs(self) -> Sequence[Job]:
+        """Return saved jobs, a screenful, to show until the engine is running.
 
-        Called once, before the first frame, which shows it unless it takes long. What it raises is shown as what `open`
-        raises.
+        Called once, before the first frame, which shows them unless reading takes long. Its errors are shown like those
+        of `open`.
         """
         ...
 
     async def open(self) -> OpenEngine:
-        """Put the engine together and give it its first targets.
+        """Open the engine with its first targets.
 
-        Called once, after the first jobs are on the screen, so that whatever is slow to import is imported here. What
-        it raises is shown on the screen, by type and message.
+        Called once, after the first jobs are on the screen, so that slow imports belong here. Its errors are shown on
+        the screen, by type and message.
         """
         ...
 
     def curl(self, asked: Exchange | Target) -> str:
-        """Return a request, or one about a job alone, as a line for a shell, with variables where the secrets go.
+        """Return the curl command for a request, or for polling a target, with variables instead of secrets.
 
-        Empty when it is not known what to ask.
+        Empty if the request is unknown.
         """
         ...
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
-        """Return one ticket about jobs, as Markdown, from what is known: no request is sent.
+        """Return one ticket about jobs, as Markdown, without sending a request.
 
-        What it raises is shown on the screen, by type and message.
+        Its errors are shown on the screen, by type and message.
         """
         ...
 
     async def note(self, keys: Sequence[JobKey]) -> str:
-        """Return the note that is kept with every one of the jobs; empty when there is none, or they differ."""
+        """Return the note that all of the jobs have; empty if there is none, or they differ."""
         ...
 
     async def close(self) -> None:
@@ -378,101 +378,101 @@ class Session(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProgramKey:
-    """A key of the user's own, as the screen knows it, and what it is called."""
+    """A key of the user's own, and its name."""
 
     key: str
     label: str
 
 
 class HintMemory(Protocol):
-    """Which hints a person has followed or dismissed, in this run or an earlier one."""
+    """Which hints the user has followed or dismissed, in any run."""
 
     @property
     def done(self) -> Collection[str]:
-        """The actions whose hints do not come any more."""
+        """The actions whose hints are not shown any more."""
         ...
 
     def mark_done(self, action: str) -> None:
-        """Remember that the hint for an action does not come any more."""
+        """Stop showing the hint for an action."""
         ...
 
 
 class SessionControls(Protocol):
-    """What a session may change and keep; the engine's own controls come with it when it is open."""
+    """What a session may change and save; the engine's controls come with the engine."""
 
     @property
     def program_keys(self) -> tuple[ProgramKey, ...]:
-        """The keys that run programs of the user's own."""
+        """The user's own keys."""
         ...
 
     def run_program(self, key: str, jobs: Sequence[Job]) -> bool:
-        """Run the program of a key once for each job; false where nothing is open yet. Needs a running loop."""
+        """Run the program of a key once for each job; false before the engine is open. Needs a running loop."""
         ...
 
     def parse(self, text: str) -> Parsed:
-        """Understand pasted text. Never raises; called on every change of the text, so it should take < 50 ms."""
+        """Parse pasted text. Never raises; called on every change of the text, so it should take < 50 ms."""
         ...
 
     async def last_watch_list(self) -> WatchListSummary | None:
-        """Return what could be watched again, when nothing is watched; None when there is no such list."""
+        """Return the watch list to offer when no job is watched; None if there is none."""
         ...
 
     async def open_last_watch_list(self) -> int:
-        """Watch the jobs of the last watch list, too, as they are remembered; returns how many are new.
+        """Watch the jobs of the last watch list too, in their saved state; returns how many are new.
 
-        What it raises is shown on the screen, by type and message.
+        Its errors are shown on the screen, by type and message.
         """
         ...
 
     async def discover(self, report: Callable[[Discovered], object]) -> None:
-        """List the newest jobs of every profile, paced by the rate limit that the engine shares.
+        """List the newest jobs of every profile, within the rate limit shared with the engine.
 
-        `report` gets what each profile lists, again as it grows. Never raises: what could not be listed is noted.
+        `report` gets each profile's jobs, repeatedly as they grow. Never raises: failures become notes.
         """
         ...
 
     def save_preference(self, choice: Preference, value: str) -> None:
-        """Keep what somebody has chosen for the next time. Needs a running loop."""
+        """Save a choice for the next run. Needs a running loop."""
         ...
 
-    async def keep_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
-        """Keep a note with jobs; among several, only with those that have none of their own but `instead_of`.
+    async def save_note(self, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+        """Save a note for jobs. With several, only jobs without a note, or whose note is `instead_of`, are changed.
 
-        Never raises: what could not be kept is said.
+        Never raises: failures are reported to the user.
         """
         ...
 
-    def on_jobs_ended(self, notify: Callable[[Sequence[Job]], object], complain: Callable[[str], object]) -> None:
-        """Say who is notified of jobs that ended, those of one moment together, and in a line of hooks that failed.
+    def on_jobs_ended(self, notify: Callable[[Sequence[Job]], object], on_error: Callable[[str], object]) -> None:
+        """Set the callbacks: `notify` gets jobs that finished (batched), `on_error` a line for each failed hook.
 
         Called once, before `open`.
         """
         ...
 
     def run_hooks(self, batch: ChangeSet, wanted: Collection[JobKey] | None) -> None:
-        """Run the hooks of the jobs that a batch shows to have ended, and notify of those `wanted` (None: all).
+        """Run the hooks of the jobs that finished in a batch, and notify of those `wanted` (None: all).
 
-        Each hook and each notice comes once, however many processes watch the job.
+        Each hook and each notification happens once, however many processes watch the job.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOnly:
-    """Nothing that is asked, watched or kept can be changed here; `reason` says why, in one line."""
+    """Nothing can be polled, watched or saved by this session; `reason` says why, in one line."""
 
     reason: str
 
 
 def save_preference(session: Session, choice: Preference, value: str) -> None:
-    """Keep what somebody has chosen, where anything is kept."""
+    """Save a choice, unless the session is read-only."""
     if not isinstance(session.access, ReadOnly):
         session.access.save_preference(choice, value)
 
 
 @contextmanager
 def error_reported(report: Callable[[str], object]) -> Iterator[None]:
-    """Give the message of an error to `report` instead of raising it."""
+    """Pass the message of an error to `report` instead of raising it."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - a session raises what the store and the configuration raise
@@ -482,8 +482,8 @@ def error_reported(report: Callable[[str], object]) -> Iterator[None]:
 def safe_error_message(error: BaseException) -> str:
     """Return an error in one line.
 
-    Only our own errors speak for themselves: the text of a library's may hold what it was given, a malformed key
-    for one, so that of it only the name is told.
+    Only jobdeck's own errors are shown in full; a library's message may contain input such as a malformed key, so only
+    its type is shown.
     """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

@@ -1,4 +1,4 @@
-"""What a ticket is made of: a job as it is now, joined with what is remembered of it."""
+"""Collects the data of a ticket: a job's current state, combined with saved data."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,14 +13,14 @@ from jobdeck.store import Store
 from jobdeck.store.models import RequestRecord
 
 LOOKED_THROUGH = 400
-"""Exchanges of a job that are looked through for those that tell something; of many jobs, as many as are shown."""
+"""Exchanges of a job that are searched for significant ones; for many jobs, only as many as are shown."""
 
 MANY = 10
 MOST_FAILURES = 200
 
 
 class TicketError(Exception):
-    """There is nothing to make a ticket of; the message says why, in one line."""
+    """There is no data for a ticket; the message says why, in one line."""
 
 
 async def make_ticket(
@@ -31,9 +31,9 @@ async def make_ticket(
     *,
     include_result: bool = False,
 ) -> str:
-    """Return one ticket about jobs, as Markdown; raises `TicketError` when none of them is known.
+    """Return one ticket about jobs, as Markdown; raises `TicketError` if none of them is known.
 
-    No request is sent: it tells what has been seen so far, as the screen does.
+    No request is sent: it contains the data known so far, as on the screen.
     """
     watched = running.engine.jobs
     among = LOOKED_THROUGH if len(keys) <= MANY else MAX_EXCHANGES
@@ -53,15 +53,15 @@ async def make_ticket(
     return tickets_markdown(sources, note)
 
 
-async def kept_note(running: RunningEngine, keys: Sequence[JobKey]) -> str:
-    """Return the note that is kept with every one of the jobs; empty when there is none, or they differ."""
+async def saved_note(running: RunningEngine, keys: Sequence[JobKey]) -> str:
+    """Return the note that all of the jobs have; empty if there is none, or they differ."""
     kept = await running.store.annotations(keys)
     notes = {kept[key].note if key in kept else "" for key in keys}
     return notes.pop() if len(notes) == 1 else ""
 
 
-async def keep_note(running: RunningEngine, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
-    """Keep a note with jobs. One about several takes no other note's place but that of `instead_of`."""
+async def save_note(running: RunningEngine, keys: Sequence[JobKey], note: str, instead_of: str) -> None:
+    """Save a note for jobs; with several, existing notes other than `instead_of` are not replaced."""
     await running.store.annotate(keys, note, None if len(keys) == 1 else {instead_of})
 
 
@@ -75,10 +75,10 @@ async def ticket_source(
     include_result: bool = False,
     among: int = LOOKED_THROUGH,
 ) -> TicketSource:
-    """Join a job and its newest exchanges with what is remembered, which spans earlier runs and other processes.
+    """Combine a job and its newest exchanges with saved data, which includes earlier runs and other processes.
 
-    Without a `note`, the one that is kept with the job is taken. `among` so many exchanges those that tell something
-    are looked for. Asks nobody: it reads the store.
+    Without a `note`, the saved one is used. `among` is the number of exchanges that are searched for significant ones.
+    It reads only the store, and sends no request.
     """
     now = context.clock.now()
     stored = (await store.load([job.key])).get(job.key)
@@ -88,7 +88,7 @@ async def ticket_source(
         target = job.target if job.target.accepted_request_id else remembered.target
         job = replace(newer, target=target, result=_result(newer, job, remembered))
     shown = await store.phase_evidence(job.key)
-    # What is kept may lag behind an answer that came this moment, and then shows another phase.
+    # The saved state may lag behind the latest response, and show another phase.
     known = stored is not None and stored.last.phase is job.phase
     ends = (shown.first, shown.last) if shown is not None and job.terminal and known else ()
     kept = _answered(await store.requests(job.key, among), now)
@@ -112,7 +112,7 @@ async def ticket_source(
 
 
 async def _outage(store: Store, job: Job, own: Sequence[Exchange], since_us: int, now: Instant) -> tuple[Exchange, ...]:
-    """Return what else failed of the profile while the job was watched and going."""
+    """Return other failed requests of the profile while the job was watched and unfinished."""
     until_us = job.ended.us if job.terminal and job.ended is not None else now.us
     known = {_mark(item) for item in own}
     failed = _answered(await store.failures(job.key.profile, since_us, until_us, MOST_FAILURES), now)
@@ -130,13 +130,13 @@ def _is_newer(job: Job, remembered: Job) -> bool:
 
 
 def _result(newest: Job, *others: Job) -> str | None:
-    """Return the result of a job; where the newest state was kept without it, that of the same run from the others."""
+    """Return a job's result; if the newest state was saved without it, that of the same run from the others."""
     found = (job.result for job in others if (job.status, job.created_us) == (newest.status, newest.created_us))
     return newest.result or next((result for result in found if result is not None), None)
 
 
 def _joined(fresh: Sequence[Exchange], kept: Sequence[Exchange], most: int) -> tuple[Exchange, ...]:
-    """Return what is kept with what is not kept yet before it, newest first."""
+    """Return saved exchanges and newer unsaved ones, newest first."""
     known = {_mark(item) for item in kept}
     late = [item for item in fresh if _mark(item) not in known]
     both = sorted((*late, *kept), key=_sequence, reverse=True)
@@ -148,6 +148,6 @@ def _sequence(item: Exchange) -> int:
 
 
 def _mark(item: Exchange) -> tuple[str | None, Instant | int]:
-    """What tells two exchanges apart: the server's ID, or the moment where there is none (to the millisecond)."""
+    """Return the identity of an exchange: the server's ID, or its time to the millisecond."""
     support_id = item.support_id
     return (support_id, 0) if support_id else (None, item.started.us // 1_000)

@@ -1,4 +1,4 @@
-"""Screens of several viewers on one engine: it is asked once, whoever looks, and nobody can change what it does."""
+"""Several viewers' screens on one engine: one poller, and nobody can change anything."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -11,10 +11,10 @@ READ_ONLY = "read-only: controlled by the jobdeck serve that shows this"
 
 
 class ViewerGroup:
-    """What all viewers together look at: the engine knows one person, who looks wherever any of them does."""
+    """Merges the attention of all viewers: the engine sees one user who looks at everything any of them shows."""
 
     def __init__(self, view: EngineView, attention: Attention) -> None:
-        """Begin without a viewer: everything is asked less often."""
+        """Start without viewers: everything is polled less often."""
         self.view = view
         self._attention = attention
         self._shown: dict[object, frozenset[JobKey]] = {}
@@ -23,11 +23,11 @@ class ViewerGroup:
         attention.set_user_present(present=False)
 
     def join(self, viewer: object) -> None:
-        """Count a viewer as present."""
+        """Add a viewer, as present."""
         self.set_user_present(viewer, present=True)
 
     def leave(self, viewer: object) -> None:
-        """Forget a viewer; harmless when forgotten."""
+        """Remove a viewer; harmless if it is already removed."""
         for kept in (self._shown, self._present, self._focused):
             kept.pop(viewer, None)
         self._attention.set_user_present(present=any(self._present.values()))
@@ -35,17 +35,17 @@ class ViewerGroup:
         self._attention.set_selected(next(reversed(self._focused.values()), None))
 
     def set_user_present(self, viewer: object, *, present: bool) -> None:
-        """Note whether one of them looks."""
+        """Set whether a viewer is present."""
         self._present[viewer] = present
         self._attention.set_user_present(present=any(self._present.values()))
 
     def set_visible(self, viewer: object, keys: Collection[JobKey]) -> None:
-        """Note what is on one screen."""
+        """Set the jobs on a viewer's screen."""
         self._shown[viewer] = frozenset(keys)
         self._attention.set_visible(self._all_shown)
 
     def set_selected(self, viewer: object, key: JobKey | None) -> None:
-        """Note what one of them looks at; the budget lets one job be asked often, and the newest choice is it."""
+        """Set a viewer's selected job; only the most recent selection of all viewers is polled faster."""
         self._focused.pop(viewer, None)
         self._focused[viewer] = key
         self._attention.set_selected(key)
@@ -56,38 +56,38 @@ class ViewerGroup:
 
 
 class Viewer:
-    """What one of the viewers looks at, until it has gone."""
+    """The attention of one viewer, until it leaves."""
 
     def __init__(self, viewers: ViewerGroup) -> None:
-        """Join the audience."""
+        """Join the group."""
         self._group = viewers
         self._gone = False
         viewers.join(self)
 
     def set_user_present(self, *, present: bool) -> None:
-        """Note whether this viewer looks."""
+        """Set whether this viewer is present."""
         if not self._gone:
             self._group.set_user_present(self, present=present)
 
     def set_selected(self, key: JobKey | None) -> None:
-        """Note which job this viewer looks at."""
+        """Set this viewer's selected job."""
         if not self._gone:
             self._group.set_selected(self, key)
 
     def set_visible(self, keys: Collection[JobKey]) -> None:
-        """Note which rows this viewer sees."""
+        """Set the jobs on this viewer's screen."""
         if not self._gone:
             self._group.set_visible(self, keys)
 
     def leave(self) -> None:
-        """Leave the audience; the engine goes on."""
+        """Leave the group; the engine keeps running."""
         if not self._gone:
             self._gone = True
             self._group.leave(self)
 
 
 class ReadOnlySession:
-    """Implements the screen's `Session` for one viewer, on the session of whoever serves."""
+    """Implements the screen's `Session` for one viewer, on the host's session."""
 
     def __init__(self, host: Session, viewers: ViewerGroup) -> None:
         self._host = host
@@ -110,29 +110,29 @@ class ReadOnlySession:
 
     @property
     def storage_error(self) -> str:
-        """Why nothing is kept any more, which the host's disk decides."""
+        """Why the host's persistence is off, in one line, or empty."""
         return self._host.storage_error
 
     @property
     def reading(self) -> int:
-        """How many jobs there will be once the host has read all that it remembers; 0 when it has."""
+        """The number of jobs expected while the host loads saved jobs, 0 afterwards."""
         return self._host.reading
 
-    async def recall(self) -> Sequence[Job]:
-        """Remember nothing: the engine is there."""
+    async def load_saved_jobs(self) -> Sequence[Job]:
+        """Return nothing: the engine is already running."""
         return ()
 
     def meanings(self, provider: str) -> Mapping[str, Mapping[str, str]]:
-        """Return what the page of an API says that the values of facts mean; nothing where there is no such page."""
+        """Return the meanings of the values of an API's facts; empty without a definition of the API."""
         return self._host.meanings(provider)
 
     async def open(self) -> OpenEngine:
-        """Look at the engine that runs already."""
+        """Return a view of the host's engine."""
         self._viewer = Viewer(self._group)
         return OpenEngine(self._group.view, self._viewer)
 
     def curl(self, asked: Exchange | Target) -> str:
-        """Return a request, or one about a job, as a line for a shell."""
+        """Return the curl command for a request, or for polling a target."""
         return self._host.curl(asked)
 
     async def ticket(self, keys: Sequence[JobKey], note: str = "", *, include_result: bool = False) -> str:
@@ -140,10 +140,10 @@ class ReadOnlySession:
         return await self._host.ticket(keys, note, include_result=include_result)
 
     async def note(self, keys: Sequence[JobKey]) -> str:
-        """Return the note that is kept with the jobs."""
+        """Return the note that all of the jobs have."""
         return await self._host.note(keys)
 
     async def close(self) -> None:
-        """Leave; the host goes on."""
+        """Leave the group; the host keeps running."""
         if self._viewer is not None:
             self._viewer.leave()

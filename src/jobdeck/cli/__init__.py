@@ -1,1 +1,1 @@
-"""The command line: one module a command; standard output is data, standard error is narration."""
+"""The command line: one module per command; data goes to stdout, messages to stderr."""

@@ -1,4 +1,4 @@
-"""What commands do first: read the settings, and begin a recording where one is asked for."""
+"""First steps of commands: read the settings, create a recording."""
 
 import argparse
 import os
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def open_context(arguments: argparse.Namespace) -> AppContext:
-    """Return the context for a command's arguments; raises `ConfigError`, also when there is no profile at all."""
+    """Return the context for a command's arguments; raises `ConfigError`, also if there is no profile."""
     context = AppContext(
         os.environ,
         Path(arguments.config) if arguments.config else None,
@@ -38,15 +38,15 @@ def open_context(arguments: argparse.Namespace) -> AppContext:
 
 
 def _variables(spec: ApiSpec) -> str:
-    """Name the environment variables of an API: those of the first way to authenticate, the other ways in brackets."""
+    """Return the environment variables of an API: those of the first authentication, others in brackets."""
     first, *others = (" and ".join(way.env.values()) for way in spec.auth if way.env)
     return f"{first} (or {', or '.join(others)})" if others else first
 
 
 def make_recorder(path: str | None, context: AppContext) -> "Recorder | None":
-    """Make the file of a recording; None without a path. Raises `CommandError` (exit 2) when it cannot be made.
+    """Create the file of a recording; None without a path. Raises `CommandError` (exit 2) if it cannot be created.
 
-    Call it last: a command that goes no further should leave no file behind.
+    Call it last: a command that fails earlier should leave no file behind.
     """
     if path is None:
         return None

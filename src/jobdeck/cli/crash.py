@@ -1,4 +1,4 @@
-"""What ends a command against our will, as its user meets it: one line, and for a fault of our own a file."""
+"""What the user sees of unexpected errors: one line, and a report file if it is a bug."""
 
 import errno
 import logging
@@ -13,25 +13,25 @@ from jobdeck.cli.streams import silence_stdout
 from jobdeck.domain.text import mask_keys, one_line
 
 MOST = 3
-"""Faults of one run that are kept: after that they are the same ones again."""
+"""Reports per run: further errors are usually the same."""
 
 
 NO_THREAD = "can't start new thread"
-"""Python's words, of a RuntimeError, when memory or the number of processes is limited."""
+"""Python's message in a RuntimeError when memory or the number of processes is limited."""
 
-_TELLING = ("status", "watch", "wait")
-"""Commands whose exit code tells how jobs ended."""
+_OUTCOME_COMMANDS = ("status", "watch", "wait")
+"""Commands whose exit code reflects the outcome of jobs."""
 
 
 def fault_code(error: Exception, command: str) -> int:
-    """Say what ended a command against our will, and return its exit code, which is never that of a failed job."""
+    """Report an unexpected error and return its exit code, never 1 (a failed job)."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     number, stream = (error.errno, _failing_stream(error)) if isinstance(error, OSError) else (None, "")
-    if number == errno.EPIPE or (stream and number == errno.EIO):  # the latter of a terminal that hung up
+    if number == errno.EPIPE or (stream and number == errno.EIO):  # EIO: a terminal that hung up
         silence_stdout()
-        # Nobody reads any more. Where the code tells how jobs ended, nothing may be mistaken for "all succeeded".
-        return ExitCode.BROKEN_PIPE if command in _TELLING else 0
+        # Nobody reads the output. Where the exit code reflects outcomes, 0 would mean "all succeeded".
+        return ExitCode.BROKEN_PIPE if command in _OUTCOME_COMMANDS else 0
     if isinstance(error, OSError):
         if stream:
             silence_stdout()
@@ -45,7 +45,7 @@ def fault_code(error: Exception, command: str) -> int:
 
 
 def _failing_stream(error: OSError) -> str:
-    """Return which of our streams gave an error, for it has no path: what was not written is still in its buffer."""
+    """Return the standard stream that caused an error, which has no path: the unwritten data is still in its buffer."""
     for name, stream in (("standard output", sys.stdout), ("standard error", sys.stderr)):
         try:
             stream.flush()
@@ -58,7 +58,7 @@ def _failing_stream(error: OSError) -> str:
 
 
 def _text_of(error: Exception) -> str:
-    """Return what an error says that is not the system's, or else its name."""
+    """Return an error's own message, if it is not from the system, or else its name."""
     return one_line(mask_keys(str(error)), 400) or type(error).__name__
 
 
@@ -70,31 +70,31 @@ def _what_failed(error: OSError) -> str:
 
 
 def report_crash(error: BaseException, command: str) -> ExitCode:
-    """Say in one line on standard error that a command came to grief and where the details are."""
-    log(f"{_told(error)}: this is a bug in jobdeck. {_kept(error, command)}")
+    """Print one line to stderr: the command crashed, and where the report is."""
+    log(f"{_describe(error)}: this is a bug in jobdeck. {_saved_report(error, command)}")
     return ExitCode.INTERNAL
 
 
 class CrashLogHandler(logging.Handler):
-    """Writes faults that were survived to files of their own: a traceback on a terminal may show what it must not."""
+    """Log handler that writes tracebacks of handled errors, which may contain secrets, to private files."""
 
     def __init__(self, command: str) -> None:
         super().__init__(logging.WARNING)
         self._command = command
-        self._kept = 0
+        self._saved = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the traceback of a record that has one, unless it is of a fault that we foresaw."""
+        """Save the traceback of a record, if it has one, except that of jobdeck's own exceptions."""
         error = record.exc_info[1] if record.exc_info else None
-        if error is None or self._kept >= MOST or type(error).__module__.startswith("jobdeck."):
+        if error is None or self._saved >= MOST or type(error).__module__.startswith("jobdeck."):
             return
-        self._kept += 1
-        log(f"{_told(error)} was handled. {_kept(error, self._command)}")
+        self._saved += 1
+        log(f"{_describe(error)} was handled. {_saved_report(error, self._command)}")
 
 
 @contextmanager
 def log_crashes(command: str) -> Iterator[None]:
-    """Have what is logged meanwhile kept in private files instead of shown on standard error."""
+    """Save errors that are logged meanwhile to private files instead of printing them to stderr."""
     keeper = CrashLogHandler(command)
     loggers = [logging.getLogger(name) for name in ("jobdeck", "asyncio")]
     for logger in loggers:
@@ -106,24 +106,24 @@ def log_crashes(command: str) -> Iterator[None]:
             logger.removeHandler(keeper)
 
 
-def _told(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return f"unexpected {type(error).__name__}"
 
 
-def _kept(error: BaseException, command: str) -> str:
+def _saved_report(error: BaseException, command: str) -> str:
     from jobdeck.app import crash_report, private_file  # noqa: PLC0415 - 20 ms, for a crash only
 
     try:
         path = crash_report.write_crash(error, os.environ, command)
-    except private_file.PrivateFileError as fault:
-        return f"The details could not be saved: {fault}"
+    except private_file.PrivateFileError as unsaved:
+        return f"The details could not be saved: {unsaved}"
     return f"Details for a bug report: {one_line(str(path), 400)}"
 
 
 def log_if_possible(line: str) -> None:
-    """Log a line; where standard error cannot be written to, nothing more is."""
+    """Log a line; if stderr cannot be written to, silence it."""
     try:
         log(line)
     except OSError:

@@ -1,6 +1,6 @@
-"""Running one command: its module by name, and what it refuses with as an exit code.
+"""Runs one command: imports its module, and turns its errors into an exit code.
 
-Beside `main`, which --version and --help need alone: what is imported here takes as long as both together.
+Separate from `main`, which --version and --help load alone: the imports here take as long as both together.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from jobdeck.config.errors import ConfigError
 
 
 def run_command(arguments: argparse.Namespace) -> int:
-    """Run the command that was parsed and return its exit code; the lines of what it refuses go to standard error."""
+    """Run the parsed command and return its exit code; its error messages go to stderr."""
     try:
         _end_on_signals()
         with log_crashes(arguments.command):
@@ -28,7 +28,7 @@ def run_command(arguments: argparse.Namespace) -> int:
 
 
 def _end_on_signals() -> None:
-    """End with the signal's code outside of an event loop too; inside, `run_async` sees to it."""
+    """Exit with a signal's code outside of an event loop too; inside, `run_async` does it."""
     for number, code in SIGNAL_CODES.items():
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, lambda *_, code=code: sys.exit(code))

@@ -1,4 +1,4 @@
-"""``jobdeck doctor --provider NAME --body FILE``: how a described API's answer is read, field by field."""
+"""``jobdeck doctor --provider NAME --body FILE``: how a response is parsed by an API's definition, field by field."""
 
 import argparse
 import json
@@ -42,11 +42,11 @@ _ORDER = (
 
 _GOOD = frozenset({Phase.QUEUED, Phase.RUNNING, Phase.SUCCEEDED})
 SHOWN = 100
-"""Characters of a value in the table; ``--json`` has the whole."""
+"""Characters of a value in the table; ``--json`` prints all of it."""
 
 
 def show_body(arguments: argparse.Namespace) -> ExitCode:
-    """Show how a body is read; exits with 1 when it cannot be read as a job (or as a list of some)."""
+    """Show how a body is parsed; returns 1 if it is neither a job nor a list of jobs."""
     if arguments.provider is None or arguments.body is None:
         raise CommandError("--provider and --body must be used together")
     settings = load_settings(os.environ, Path(arguments.config) if arguments.config else None)
@@ -72,23 +72,23 @@ def show_body(arguments: argparse.Namespace) -> ExitCode:
 
 
 def _read_job(spec: ApiSpec, response: ResponseBody) -> ParsedBody:
-    """Return the answer as a job of the first resource that can be read from it, else why the default one cannot."""
+    """Return the response parsed as a job of the first resource that matches, or else why the default one does not."""
     extractor = Extractor(spec, name_paths=True)
     read = [_read_leniently(partial(_parse_job, extractor, name), response, one=True) for name in spec.resources]
     return next((one for one in read if one.observations), read[0])
 
 
 def _read_page(spec: ApiSpec, response: ResponseBody) -> ParsedBody:
-    """Return the answer as a page of the first list that can be read from it, else why the first one cannot."""
+    """Return the response parsed as a page of the first list that matches, or else why the first one does not."""
     extractor = Extractor(spec, name_paths=True)
     read = [_read_leniently(partial(extractor.page, listed), response, one=False) for listed in spec.lists]
     return next((one for one in read if one.observations), read[0])
 
 
 def _read_part(spec: ApiSpec, response: ResponseBody) -> tuple[Part, ParsedBody] | None:
-    """Return the answer as a part of a job that has a URL of its own, and which part; None where it is none.
+    """Return the response parsed as a part of a job with a URL of its own, and which part; None if it is none.
 
-    A result that is a whole body could be any.
+    A result that is a whole body could be anything, so it is not tried.
     """
     extractor = Extractor(spec, name_paths=True)
     for name, resource in spec.resources.items():
@@ -106,7 +106,7 @@ def _parse_job(extractor: Extractor, resource: str, body: ResponseBody) -> Parse
 
 
 def _read_leniently(parse: Parse, response: ResponseBody, *, one: bool) -> ParsedBody:
-    """Return what an answer says, leniently where it is no strict JSON."""
+    """Return a parsed response, repairing invalid JSON if necessary."""
     parsed = parse(response)
     repaired = repair(response.data, charset_of(response.headers.get("content-type"))) if is_damaged(parsed) else None
     if repaired is None:
@@ -115,13 +115,13 @@ def _read_leniently(parse: Parse, response: ResponseBody, *, one: bool) -> Parse
 
 
 def _parted(data: bytes) -> tuple[Head | None, bytes]:
-    """Return an answer's head, where it was saved with one, and its body."""
+    """Return a response's head, if it was saved with one, and its body."""
     found = read_head(data)
     return (None, data) if found is None else (found[0], data[found[1] :])
 
 
 def _refusal(spec: ApiSpec, head: Head | None, body: bytes) -> ProblemDraft | None:
-    """Return what a status that is no success is taken for, whatever the body says; None for a good one."""
+    """Return the problem of an unsuccessful status, whatever the body says; None for a good one."""
     kind = kind_of_status(head.status) if head is not None else None
     if head is None or kind is None or head.status in spec.phases.by_http_status:
         return None
@@ -130,7 +130,7 @@ def _refusal(spec: ApiSpec, head: Head | None, body: bytes) -> ProblemDraft | No
 
 
 def _throttled(spec: ApiSpec, body: bytes, read: ParsedBody) -> ParsedBody:
-    """Return the reading as it counts when the words of a good status make it a rate limit."""
+    """Return the parsed response, with a rate limit as its problem if the error in the body means one."""
     problem = read.problem
     if problem is None or problem.kind is not ProblemKind.PROTOCOL:
         return read
@@ -141,7 +141,7 @@ def _throttled(spec: ApiSpec, body: bytes, read: ParsedBody) -> ParsedBody:
 
 
 def _with_ids_of(head: Head | None, spec: ApiSpec, read: ParsedBody) -> ParsedBody:
-    """Return the reading with the IDs of the headers, where the body has none."""
+    """Return the parsed response with the IDs of the headers, if the body has none."""
     if head is None:
         return read
     names = (spec.request_id_headers, spec.trace_id_headers)
@@ -182,7 +182,7 @@ def _print_part(spec: ApiSpec, part: Part, read: ParsedBody) -> None:
 
 
 def _in_order(read: ParsedBody) -> list[FieldMatch]:
-    """Return the findings as a person looks for them, facts last."""
+    """Return the matches in the order of interest, facts last."""
     return sorted(read.matches, key=lambda found: _ORDER.index(found.field) if found.field in _ORDER else len(_ORDER))
 
 

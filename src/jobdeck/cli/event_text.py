@@ -1,4 +1,4 @@
-"""What changed, in one line for a person or one object for a script."""
+"""Events as one line of text, or as a JSON object."""
 
 from typing import Any
 
@@ -26,9 +26,9 @@ from jobdeck.domain.phase import Phase
 
 
 def describe_event(event: Event, job: Job | None = None) -> str | None:
-    """Return the event in words; None for what a reader of lines need not know.
+    """Return the event in words; None for events that are not worth a line.
 
-    With the `job` that it is about, an end has its reason and the ID that support asks for.
+    With the `job` of the event, a finished job's line includes its reason and the ID for support.
     """
     match event:
         case PhaseChanged(before=before, after=after, status=status):
@@ -62,13 +62,13 @@ def describe_event(event: Event, job: Job | None = None) -> str | None:
 
 
 def describe_late_reason(job: Job) -> str:
-    """Return why a job ended as it did, which came after its end."""
+    """Return the reason of a job's end that arrived after the end."""
     parts = (f"{job.phase.value}: {describe_reason(job)}", describe_id(job.request_id, job.trace_id))
     return "  ".join(part for part in parts if part)
 
 
 def event_object(event: Event) -> dict[str, Any]:
-    """Return the event as a JSON object: ``event`` names it, ``at`` is its time, the rest depends on the name."""
+    """Return the event as a JSON object: ``event`` is its name, ``at`` its time, the rest depends on the name."""
     head: dict[str, Any] = {"at": rfc3339(event.at.us)}
     match event:
         case PhaseChanged(before=before, after=after, status=status):
@@ -100,6 +100,6 @@ def event_object(event: Event) -> dict[str, Any]:
 
 def _end(event: PhaseChanged, job: Job | None) -> str:
     error = describe_reason(job) if job is not None else ""
-    # The job's own request ID may be that of a later answer; an API without them has trace IDs.
+    # The job's request ID may be from a later response; APIs without request IDs have trace IDs.
     trail = describe_id(event.request_id, job.trace_id if job is not None else None)
     return "".join(f"  {part}" for part in (error, trail) if part)

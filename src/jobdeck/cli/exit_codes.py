@@ -1,4 +1,4 @@
-"""Exit codes: a contract with other people's scripts."""
+"""Exit codes: a contract with users' scripts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """What the process says when it ends."""
+    """The exit codes of all commands."""
 
     OK = 0
     FAILED = 1
@@ -41,9 +41,9 @@ SIGNAL_CODES = {
     for name, code in (("SIGTERM", ExitCode.TERMINATED), ("SIGHUP", ExitCode.HANGUP))
     if hasattr(signal, name)
 }
-"""Signals that end a command, beside the interrupt that Python itself knows; Windows has no SIGHUP."""
+"""Signals that end a command, besides SIGINT, which Python handles; Windows has no SIGHUP."""
 
-# What is certain and bad comes first; what could not be observed goes before a lesser outcome, which it may hide.
+# Order of precedence: definite failures first, then "unreachable", which may hide a failure, then milder outcomes.
 _ORDER = (
     ExitCode.FAILED,
     ExitCode.NOT_ALLOWED,
@@ -64,24 +64,24 @@ _OUTCOMES = {
 
 
 def exit_code(jobs: Iterable[Job]) -> ExitCode:
-    """Return the one code for several jobs.
+    """Return the one exit code for several jobs.
 
-    It is the first that applies of failed, not allowed, not found, unreachable, partial, cancelled; else OK, also
-    when some are still going.
+    It is the first that applies of failed, not allowed, not found, unreachable, partial, cancelled; else OK, even if
+    some are unfinished.
     """
     return worst(map(job_code, jobs))
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the one code for what had several, in the order of `exit_code`; OK for nothing."""
+    """Return the first of several codes in the order of `exit_code`; OK for none."""
     return min(codes, key=_ORDER.index, default=ExitCode.OK)
 
 
 def job_code(job: Job) -> ExitCode:
-    """Return the code of one job: how its own answer to a request of this run says it ended, else why none did.
+    """Return a job's exit code: its outcome if a response in this run confirmed it, otherwise the reason there is none.
 
-    Memory, a list or another process is not enough for an end: without an answer of this run the job could not be
-    reached. OK for one that is still going.
+    Saved data, a list or another process cannot confirm an outcome: without a response in this run the job counts as
+    unreachable. OK for an unfinished job.
     """
     if job.confirmed and job.terminal:
         return _OUTCOMES[job.phase]
@@ -91,7 +91,7 @@ def job_code(job: Job) -> ExitCode:
 
 
 def problem_code(kind: ProblemKind) -> ExitCode:
-    """Return the code for a problem: 4 for a refused key or permission, 6 for not found, 7 for all others."""
+    """Return the code for a problem: 4 for a rejected key or missing permission, 6 for not found, 7 for all others."""
     match kind:
         case ProblemKind.AUTH | ProblemKind.PERMISSION:
             return ExitCode.NOT_ALLOWED
@@ -102,11 +102,11 @@ def problem_code(kind: ProblemKind) -> ExitCode:
 
 
 LISTEN_ERRORS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM})
-"""What may be wrong with a port that a user names; another error of a server is a fault of ours."""
+"""Possible errors of a port that the user chose; any other error of a server is a bug."""
 
 
 class CommandError(Exception):
-    """A command cannot go on. Each line of the message is one on standard error; `code` is the exit code."""
+    """A command cannot continue. Each line of the message is printed to stderr; `code` is the exit code."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.USAGE) -> None:
         super().__init__(clean(mask_keys(message), lines=True))

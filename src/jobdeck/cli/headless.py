@@ -1,4 +1,4 @@
-"""Running the engine headless until somebody has seen enough."""
+"""Runs the engine without a screen, until a condition is met."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 UNCONFIRMED_SECONDS = 60.0
 UNCONFIRMED_FAILURES = 3
-"""A list says that a job has ended, and its own answer cannot be had for so long: nothing more comes of waiting."""
+"""How long to wait for a job's own response after a list reported its end."""
 
 
 class TimedOutError(Exception):
-    """The time given was over first; `jobs` are as last seen."""
+    """The time limit expired; `jobs` are in their latest known state."""
 
     def __init__(self, jobs: Iterable[Job]) -> None:
         super().__init__("timed out")
@@ -41,13 +41,12 @@ async def run_headless(
     hooks: bool = False,
     recorder: "Recorder | None" = None,
 ) -> tuple[Job, ...]:
-    """Watch targets and hand every batch to `stop_when` until it says True; returns the jobs in their order.
+    """Watch targets and pass every batch of changes to `stop_when` until it returns True; returns the jobs in order.
 
-    What is remembered of them is what is known when no answer comes, and never an answer itself.
-    With `hooks`, the user's hooks are run for the jobs that end, and have ended themselves when this returns.
-    With a `recorder`, all of it is recorded. A server that asks for silence and a disk that fails are told in a line.
-
-    Raises `TimedOutError` after `time_limit` seconds (None: never), and what the engine raises when it breaks.
+    Saved data of the jobs is used if no response comes, but never counts as a response. With `hooks`, the user's hooks
+    run for jobs that finish, and have ended when this returns. With a `recorder`, everything is recorded. Cooldowns
+    requested by a server and failures of the disk are logged. Raises `TimedOutError` after `time_limit` seconds (None:
+    never), and any error that stops the engine.
     """
     running = await context.open(lists=lists, recorder=recorder)
     engine = running.engine
@@ -60,7 +59,7 @@ async def run_headless(
     try:
         changes = engine.subscribe()
         engine.needs_own_answers = True
-        keys = engine.add(targets, await _remembered(context, running, targets))
+        keys = engine.add(targets, await _saved_jobs(context, running, targets))
         polling = asyncio.create_task(engine.run())
         try:
             async with asyncio.timeout(time_limit):
@@ -89,18 +88,18 @@ async def run_headless(
     return tuple(engine.jobs[key] for key in keys)
 
 
-async def _remembered(context: AppContext, running: "RunningEngine", targets: Sequence[Target]) -> tuple[Job, ...]:
-    """Return what earlier runs saw of the targets; nothing when the store gives no answer."""
+async def _saved_jobs(context: AppContext, running: "RunningEngine", targets: Sequence[Target]) -> tuple[Job, ...]:
+    """Return the saved state of the targets; empty if the store fails."""
     try:
         return await context.load_jobs(running.store, targets)
     except StoreError:
         return ()
 
 
-class Settled:
-    """Tells which jobs need no more polls: their own answer has told an end, or none will come.
+class SettledCheck:
+    """Decides whether a job is settled: its own response confirmed its outcome, or none is expected.
 
-    With `appear`, jobs that nobody has seen are waited for so many seconds, however often the server does not know
+    With `appear`, jobs that were never seen are waited for during that many seconds, even if the server does not know
     them.
     """
 
@@ -111,7 +110,7 @@ class Settled:
         self._unconfirmed: dict[JobKey, Instant] = {}
 
     def __call__(self, engine: Engine, job: Job) -> bool:
-        """Whether a job is settled; one that only a list or another process has seen end is asked itself."""
+        """Whether a job is settled; if only a list or another process reported its end, it is polled itself."""
         if job.confirmed and job.terminal and not job.awaits_part:
             return True
         if self._is_not_found(job) or job.key.profile in engine.halted():
@@ -127,7 +126,7 @@ class Settled:
         return job.failures >= UNCONFIRMED_FAILURES and now.mono - since.mono >= UNCONFIRMED_SECONDS
 
     def all_of(self, engine: Engine) -> bool:
-        """Whether all jobs are settled; each is looked at, for those that need it are asked."""
+        """Whether all jobs are settled; calls each, because that polls those that need it."""
         return sum(self(engine, job) for job in engine.jobs.values()) == len(engine.jobs)
 
     def _is_not_found(self, job: Job) -> bool:

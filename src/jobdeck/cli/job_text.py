@@ -1,6 +1,6 @@
-"""How a job reads in a line of plain text."""
+"""Jobs as plain text."""
 
-from jobdeck.domain import humanize
+from jobdeck.domain import glyphs, humanize
 from jobdeck.domain.attention import stale, unreachable
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Source
@@ -8,21 +8,11 @@ from jobdeck.domain.phase import Phase
 
 STATUS_HEADER = ("STATE", "JOB", "KIND", "STAGE", "PROGRESS", "UPDATED", "REQUEST ID", "MESSAGE")
 
-GLYPHS = {
-    Phase.QUEUED: "○",
-    Phase.RUNNING: "●",
-    Phase.SUCCEEDED: "✓",
-    Phase.PARTIAL: "◐",
-    Phase.FAILED: "✗",
-    Phase.CANCELLED: "⊘",
-    Phase.UNKNOWN: "?",
-}
-
 
 def describe_row(job: Job, now: Instant, since: Instant) -> tuple[str, ...]:
     """Return the cells of a job: state, target, kind, stage, progress, age, support ID, message.
 
-    What was observed `since` the look began is not stale: nobody promised to look again.
+    Data observed after `since`, the start of this check, is not stale: no second poll was promised.
     """
     seen = job.observed
     return (
@@ -38,24 +28,24 @@ def describe_row(job: Job, now: Instant, since: Instant) -> tuple[str, ...]:
 
 
 def describe_state(job: Job, now: Instant) -> str:
-    """Glyph and word: the server's own word when its meaning is not known."""
+    """Return glyph and word: the server's own word if its meaning is unknown."""
     if job.not_found and not job.terminal:
-        return "? not found"
+        return f"{glyphs.UNREACHABLE} not found"
     if job.status is None:
-        return "? no data" if job.trouble is not None else "· new"
+        return f"{glyphs.UNREACHABLE} no data" if job.trouble is not None else f"{glyphs.NEW} new"
     word = job.status if job.phase is Phase.UNKNOWN else job.phase.value
     doubt = " (unreachable)" if unreachable(job) else " (stale)" if stale(job, now) else ""
-    return f"{GLYPHS[job.phase]} {word}{doubt}"
+    return f"{glyphs.BY_PHASE[job.phase]} {word}{doubt}"
 
 
 def describe_progress(job: Job) -> str:
-    """Percent of the job, else of its current stage, else a dash."""
+    """Return the percentage of the job, or else of its current stage, or else a dash."""
     progress = job.displayed_progress
     return "–" if progress is None else humanize.format_percent(progress)
 
 
 def describe_age(job: Job, now: Instant) -> str:
-    """How old the shown state is; ``final`` for an ended job, ``never`` for one never seen."""
+    """Return the age of the data; ``final`` for a finished job, ``never`` if it was never polled successfully."""
     age = job.age(now)
     if age is None:
         return "never"
@@ -63,7 +53,7 @@ def describe_age(job: Job, now: Instant) -> str:
 
 
 def describe_message(job: Job) -> str:
-    """The problem, else why the job is no plain success and what contradicts its end, in one line."""
+    """Return the problem, or else the reason for the outcome and what contradicts it, in one line."""
     if job.trouble is not None:
         return f"{job.trouble.kind.label}: {job.trouble.message}"
     doubt = f"the list says {job.doubt}" if job.doubt is not None else ""
@@ -72,7 +62,7 @@ def describe_message(job: Job) -> str:
 
 
 def describe_unconfirmed(job: Job) -> str:
-    """Whose word it is that a job has ended, where its own answer has not told it."""
+    """Return where an unconfirmed outcome comes from: a list, another jobdeck or saved data."""
     match job.source:
         case Source.LIST:
             return f"{job.phase.value} according to a list, not confirmed by the job itself"
@@ -83,17 +73,17 @@ def describe_unconfirmed(job: Job) -> str:
 
 
 def describe_anomaly(job: Job) -> str:
-    """What the server said last that contradicts the job's end; nothing when it never did."""
+    """Return the server's latest statement that contradicts the job's end, or nothing."""
     return f"anomaly: {job.anomalies[-1]}" if job.anomalies else ""
 
 
 def describe_reason(job: Job) -> str:
-    """Why the job is no plain success, in one line; nothing when it is, or when its end alone is known."""
+    """Return why the job did not plainly succeed, in one line; empty if it did, or if only its end is known."""
     return " ".join(" ".join(job.reason).split())
 
 
 def describe_id(request_id: str | None, trace_id: str | None) -> str:
-    """The ID that support asks for, by its name; nothing when there is none."""
+    """Return the ID for support with its name, or nothing."""
     if request_id:
         return f"request {request_id}"
     return f"trace {trace_id}" if trace_id else ""

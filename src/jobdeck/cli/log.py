@@ -1,4 +1,4 @@
-"""Standard error is narration: lines for a person, and on a terminal one that is written over."""
+"""Messages on stderr, and on a terminal a status line that is overwritten."""
 
 import os
 import sys
@@ -9,9 +9,10 @@ _T = TypeVar("_T")
 
 
 class StatusLine:
-    """The last line of the terminal while a command works; nothing where it cannot be written over.
+    """The last line of the terminal while a command works; does nothing where it cannot be overwritten.
 
-    In the background of a shell it is not drawn: it would erase what is being typed. It comes back with `refresh`.
+    It is not drawn while the shell runs jobdeck in the background, where it would erase what the user types; `refresh`
+    brings it back.
     """
 
     def __init__(self) -> None:
@@ -20,24 +21,24 @@ class StatusLine:
 
     @property
     def possible(self) -> bool:
-        """Whether standard error is a terminal that can do so, and one whose shell says when it is ours to draw on."""
+        """Whether stderr is a terminal that supports it, and one that can tell whether jobdeck is in the foreground."""
         return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb" and _foreground() is not None
 
     def show(self, text: str) -> None:
-        """Put a text in the place of the one before, as much of it as fits."""
+        """Replace the text, truncated to the width."""
         if self.possible:
             self._text = text
             self.refresh()
 
     def refresh(self) -> None:
-        """Draw the text again, should it have been hidden; nothing in the background."""
+        """Redraw the text if it was hidden; does nothing in the background."""
         if self._text and self._may_draw():
             sys.stderr.write(f"\r\x1b[K{self._text[: _columns() - 1]}")
             sys.stderr.flush()
             self._stands = True
 
     def clear(self) -> None:
-        """Take the text away."""
+        """Remove the text."""
         self._text = ""
         if self._may_draw() and self._stands:
             sys.stderr.write("\r\x1b[K")
@@ -46,7 +47,7 @@ class StatusLine:
 
     def _may_draw(self) -> bool:
         foreground = bool(_foreground())
-        # Since it was drawn, the shell has written its own lines below.
+        # The shell has written its own lines below it.
         self._stands = self._stands and foreground
         return foreground
 
@@ -55,25 +56,25 @@ STATUS_LINE = StatusLine()
 
 
 def log(line: str) -> None:
-    """Write a line to standard error, never behind the one that is written over."""
+    """Write a line to stderr, clearing the status line first."""
     STATUS_LINE.clear()
     sys.stderr.write(f"jobdeck: {line}\n")
     sys.stderr.flush()
 
 
 def truncate_with_notice(found: Sequence[_T], limit: int) -> Sequence[_T]:
-    """Return the first `limit` of what was found, and say so when there is more: asked for was one more than that."""
+    """Return the first `limit` items; log a notice if there are more (callers fetch limit + 1)."""
     if len(found) > limit:
         log(f"showing the newest {limit}; use --limit N for more")
     return found[:limit]
 
 
 def _foreground() -> bool | None:
-    """Whether we are in the foreground of the terminal on standard error; None where it is not our controlling one."""
+    """Whether jobdeck is in the foreground of the terminal on stderr; None if that is not its controlling terminal."""
     try:
         descriptor = sys.stderr.fileno()
     except (OSError, ValueError):
-        return True  # a stand-in for a terminal, which has no shell
+        return True  # a stand-in for a terminal, without a shell
     if sys.platform == "win32":
         return True
     try:

@@ -1,6 +1,6 @@
-"""The command line's entry: parse, run one command, turn what ends it into an exit code.
+"""The entry point of the command line: parse, run one command, turn errors into exit codes.
 
-Nothing heavy is imported here, which --version and --help would wait for.
+Nothing heavy is imported here, because --version and --help would wait for it.
 """
 
 import sys
@@ -10,18 +10,18 @@ from jobdeck.cli.parser import parse
 from jobdeck.cli.streams import prepare_streams
 
 INTERRUPTED = 130
-"""One of the `ExitCode`s, which may be needed before they are imported."""
+"""A copy of the `ExitCode`, for an interrupt before that is imported."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; no expected fault leaves a traceback."""
+    """Run the command line and return its exit code; no expected error prints a traceback."""
     prepare_streams()
     command = ""
     try:
         try:
             arguments = parse(sys.argv[1:] if argv is None else argv)
         except SystemExit:
-            sys.stdout.flush()  # of --help and --version
+            sys.stdout.flush()  # for --help and --version
             raise
         command = arguments.command
         from jobdeck.cli.dispatch import run_command  # noqa: PLC0415 - 40 ms that --version and --help do without

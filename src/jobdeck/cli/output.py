@@ -1,4 +1,4 @@
-"""Standard output is data: one JSON object a line, or a plain table."""
+"""Data on stdout: one JSON object per line, or a plain table."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from jobdeck.domain.text import one_line
 
 
 def of_profile(arguments: argparse.Namespace, scopes: Mapping[str, Scope]) -> str:
-    """Return the words that say whom a command was asked about alone, and at which server; empty when about all."""
+    """Return " for profile … at …" for a command that is limited to one profile; empty if it is not."""
     name = arguments.profile
     if name is None:
         return ""
@@ -19,13 +19,13 @@ def of_profile(arguments: argparse.Namespace, scopes: Mapping[str, Scope]) -> st
 
 
 def describe_scope(name: str, scope: Scope) -> str:
-    """Return the origin of what is shown under a profile's name, with the organization where that is another name."""
+    """Return the origin of a scope, with the organization if that is not the profile's name."""
     origin = scope.origin or "unknown"
     return origin if scope.organization == name else f"{origin} ({one_line(scope.organization, 80)})"
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """Write one JSON object as one line of ASCII, flushed, so that a pipe sees it at once."""
+    """Write one JSON object as one line of ASCII, flushed, so that a pipe gets it at once."""
     sys.stdout.write(json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(", ", ": ")) + "\n")
     sys.stdout.flush()
 
@@ -42,9 +42,9 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def print_table_of_scopes(
     header: Sequence[str], rows: Sequence[Sequence[str]], named: Sequence[tuple[str, Scope]]
 ) -> None:
-    """Write a table of what is remembered under profiles' names; `named` has name and scope of each row.
+    """Write a table of saved data with profile names; `named` has the name and scope of each row.
 
-    A name that is not configured any more may stand for several servers: then a column tells them apart.
+    A name that is no longer configured may stand for several servers: then a column tells them apart.
     """
     known: dict[str, Scope] = {}
     if any(known.setdefault(name, scope.budget) != scope.budget for name, scope in named):

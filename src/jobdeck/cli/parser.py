@@ -1,4 +1,4 @@
-"""The command line's grammar, help and examples."""
+"""The grammar of the command line, its help and examples."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -41,17 +41,17 @@ exit codes:
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports usage errors with control characters and anything that looks like an API key masked."""
+    """Reports usage errors with control characters removed and anything that looks like an API key masked."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit with 2 and a usage line on standard error."""
+        """Exit with 2 and a usage line on stderr."""
         super().error(one_line(mask_keys(message)))
 
 
 def build_parser(*wanted: str) -> argparse.ArgumentParser:
-    """Return the parser of some commands, of all when none is named; ``open`` stands for ``jobdeck [TARGET…]``.
+    """Return the parser of these commands, or of all; ``open`` stands for ``jobdeck [TARGET…]``.
 
-    The parser of one command is made in 1 ms, that of all in 7.
+    Building it takes 1 ms for one command, 7 ms for all.
     """
     parser = Parser(
         prog="jobdeck",
@@ -69,7 +69,7 @@ def build_parser(*wanted: str) -> argparse.ArgumentParser:
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse the arguments; exits with 2 and a usage line on standard error when they make no sense."""
+    """Parse the arguments; exits with 2 and a usage line on stderr if they are invalid."""
     globals_, rest = _split_globals(list(argv))
     rest = _as_options(rest)
     if rest and rest[0] in {"-h", "--help", "--version"}:
@@ -87,7 +87,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _as_options(words: list[str]) -> list[str]:
-    """Return what is meant by ``help``, ``help COMMAND`` and ``version``, which are options here."""
+    """Translate ``help``, ``help COMMAND`` and ``version`` into options."""
     if words[:1] == ["version"]:
         return ["--version"]
     if words[:1] != ["help"]:
@@ -100,14 +100,14 @@ def _as_options(words: list[str]) -> list[str]:
 
 
 def _targets_typed(arguments: argparse.Namespace, words: list[str]) -> list[str]:
-    """Return the targets that are written as they are, and not behind ``--``, where every word is one."""
+    """Return the targets before ``--``; after it, every word is a target."""
     end = words.index("--") if "--" in words else len(words)
     named = getattr(arguments, "targets", None) or [getattr(arguments, "target", None)]
     return [target for target in named if target in words[:end]]
 
 
 def _split_globals(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Take the options that may stand before a command off the front."""
+    """Split off the options that may precede a command."""
     taken = 0
     while taken < len(arguments):
         word = arguments[taken]
@@ -144,7 +144,7 @@ def _add_open(commands: "Commands") -> None:
 
 
 def add_open(parser: argparse.ArgumentParser) -> None:
-    """Add the options that go without a command."""
+    """Add the options of ``jobdeck`` without a command."""
     _add_config(parser)
     parser.add_argument("--discover", action="store_true", help="show recent jobs listed by the APIs")
     parser.add_argument("--team", action="store_true", help="show what anybody of your organization watches")
@@ -518,7 +518,7 @@ _ADD: "dict[str, Callable[[Commands], None]]" = {
 }
 
 COMMANDS = tuple(name for name in _ADD if name != "open")
-"""Words that are commands when they come first; ``jobdeck -- demo`` watches a job called demo."""
+"""Words that are commands in first position; ``jobdeck -- demo`` watches a job called demo."""
 
 WORDS = (*COMMANDS, "help", "version")
 
@@ -527,7 +527,7 @@ LONGEST = 366 * 86_400.0
 
 
 def duration(text: str) -> float:
-    """Return the seconds of a length of time of up to a year; for argparse, raises its ArgumentTypeError."""
+    """Parse a duration of up to a year into seconds; raises argparse's ArgumentTypeError."""
     from jobdeck.domain.humanize import parse_duration  # noqa: PLC0415 - not for --version and --help
 
     seconds = parse_duration(text)

@@ -1,4 +1,4 @@
-"""Saying at once why polling stopped: a server that answered 429 has to be left alone, maybe for many minutes."""
+"""Messages about cooldowns: after a 429, polling may stop for many minutes."""
 
 from jobdeck.app.direct_client import is_short_wait, rate_limit_problem
 from jobdeck.cli.log import log
@@ -9,11 +9,11 @@ from jobdeck.domain.ratelimit import describe_wait
 from jobdeck.engine.engine import Engine
 
 UNNOTICED_SECONDS = 2.0
-"""A wait as short as this needs no words."""
+"""Shorter waits are not worth a message."""
 
 
 class RateLimitNotices:
-    """Logs, once per cooldown, which profile sends nothing and until when."""
+    """Logs each cooldown once: the profile, and until when it sends nothing."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -25,7 +25,7 @@ class RateLimitNotices:
             self.notify(profile, until, kind, asked)
 
     def notify(self, profile: str, until: Instant, kind: ProblemKind | None = None, asked: float | None = None) -> None:
-        """Log one cooldown and its reason, unless it was logged before or is over in a moment."""
+        """Log one cooldown and its reason, unless it was logged before or is short."""
         seconds = until.since(self._clock.now())
         last = self._notified.get(profile)
         if seconds < UNNOTICED_SECONDS or (last is not None and until.since(last) < UNNOTICED_SECONDS):
@@ -47,7 +47,7 @@ def blocked_until(engine: Engine, now: Instant) -> dict[str, tuple[Instant, Prob
 
 
 def blocked_too_long(engine: Engine, now: Instant) -> dict[str, Problem]:
-    """Return the profiles whose cooldown is too long to wait for, with the problem that says so."""
+    """Return the profiles whose cooldown is too long to wait for, each with the problem to report."""
     return {
         name: rate_limit_problem(*wait)
         for name, wait in blocked_until(engine, now).items()

@@ -1,4 +1,4 @@
-"""Noticing that nobody reads what a command prints, before it has anything to print."""
+"""Detects that the reader of a command's output is gone, even before there is any output."""
 
 import os
 import signal
@@ -16,10 +16,10 @@ if sys.platform != "win32":
 
 @contextmanager
 def watch_readers(on_gone: Callable[[], object]) -> Iterator[None]:
-    """Call `on_gone` once, from a thread, when the reader of standard output or standard error is gone.
+    """Call `on_gone` once, from a thread, when the reader of stdout or stderr is gone.
 
-    That is a pipe or a socket whose other end was closed, or a terminal that hung up. Does nothing for files, for
-    streams that are not the process's own, and where no thread or descriptor can be had for it.
+    That is a pipe or socket whose other end was closed, or a terminal that hung up. Does nothing for files, for
+    replaced streams, and if no thread or descriptor is available.
     """
     descriptors = _watched() if sys.platform != "win32" else ()
     with ExitStack() as stack:
@@ -32,11 +32,11 @@ def watch_readers(on_gone: Callable[[], object]) -> Iterator[None]:
 
 
 def _start(descriptors: tuple[int, ...], on_gone: Callable[[], object]) -> Callable[[], object]:
-    """Start the thread, and return what ends it."""
+    """Start the thread, and return the function that stops it."""
     reading, writing = os.pipe()
     waiting = poll()
     for descriptor in (*descriptors, reading):
-        # Both are reported unasked by POSIX; macOS wants to be asked for the second.
+        # POSIX always reports both events; macOS reports POLLHUP only if it is requested.
         waiting.register(descriptor, POLLHUP)
 
     def run() -> None:
@@ -83,7 +83,7 @@ def _can_lose_reader(descriptor: int, *, is_data: bool) -> bool:
     if stat.S_ISFIFO(mode):
         return True
     if stat.S_ISSOCK(mode):
-        # macOS also reports a peer that only writes no more, and may still read.
+        # macOS also reports a peer that only closed its writing side, and may still read.
         return sys.platform != "darwin"
-    # Who ignores hang-ups means to outlive the terminal, as does who sends the data elsewhere.
+    # A process that ignores SIGHUP is meant to outlive the terminal, as is one whose output goes elsewhere.
     return is_data and os.isatty(descriptor) and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN

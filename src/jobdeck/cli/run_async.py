@@ -1,4 +1,4 @@
-"""Running a command's coroutine so that a signal ends it in order, and no look-up that hangs holds it back."""
+"""Runs a command's coroutine, with clean endings on signals, not delayed by hanging DNS lookups."""
 
 import asyncio
 import errno
@@ -15,17 +15,17 @@ from jobdeck.cli.log import STATUS_LINE
 from jobdeck.cli.readers import watch_readers
 
 REFRESH_SECONDS = 1.0
-"""How long the line that is written over may be missing after `fg`."""
+"""How long the status line may be missing after `fg`."""
 
 T = TypeVar("T")
 
 
 def run_async(command: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end and return what it does.
+    """Run a coroutine and return its result.
 
-    SIGTERM and SIGHUP cancel it, so that what was learnt is flushed, and then exit with their codes. The exception
-    of a plain signal handler would be raised inside whichever task runs just then, and be taken for its fault.
-    SIGINT raises KeyboardInterrupt, likewise after a cancellation. A signal that was ignored stays ignored.
+    SIGTERM and SIGHUP cancel it, so that data is flushed, and then exit with their codes; an exception from a plain
+    signal handler would be raised in whichever task happens to run, and look like its error. SIGINT raises
+    KeyboardInterrupt, also after a cancellation. Ignored signals stay ignored.
     """
     start_collecting()
     try:
@@ -33,7 +33,7 @@ def run_async(command: Coroutine[Any, Any, T]) -> T:
             runner.get_loop().set_default_executor(_LeavingExecutor())
             return runner.run(_until_signalled(command))
     finally:
-        command.close()  # where no loop could be had for it, Python would complain
+        command.close()  # avoids Python's warning if the event loop could not be created
 
 
 def start_collecting() -> None:
@@ -44,10 +44,10 @@ def start_collecting() -> None:
 
 
 def run_printing(command: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine whose use is in what it prints; else like `run_async`.
+    """Run a coroutine that prints, like `run_async`.
 
-    Raises BrokenPipeError as soon as nobody reads standard output or standard error any more, after a cancellation.
-    In the background of a shell it goes on, also on a terminal that stops whoever writes there (`stty tostop`).
+    Raises BrokenPipeError, after a cancellation, as soon as the reader of stdout or stderr is gone. In the background
+    of a shell it keeps running, even on a terminal that stops background writers (`stty tostop`).
     """
     if sys.platform != "win32":
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
@@ -85,7 +85,7 @@ async def _keep_drawn() -> None:
 
 
 class _LeavingExecutor(ThreadPoolExecutor):
-    """Threads that nobody waits for at the end: nothing can end a name look-up that the resolver sits on."""
+    """An executor whose threads are not joined at exit, because a hanging DNS lookup cannot be interrupted."""
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         super().shutdown(wait=False, cancel_futures=True)
@@ -100,23 +100,23 @@ async def _until_signalled(command: Coroutine[Any, Any, T]) -> T:
         codes.append(code)
         task.cancel()
 
-    if sys.platform != "win32":  # where an event loop takes no signals
+    if sys.platform != "win32":  # its event loop has no signal handlers
         for number, code in SIGNAL_CODES.items():
             if signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, end, code)
     try:
         result = await task
     except BrokenPipeError:
-        if not codes:  # else it is the terminal that hung up
+        if not codes:  # otherwise the terminal hung up
             raise
     except asyncio.CancelledError:
         if not codes:
-            # An interrupt cancels this wrapper, and the command with it.
+            # An interrupt cancels this wrapper, which must cancel the command.
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             raise
     else:
-        # The screen, on its way up, ends in order when it is cancelled and says nothing of it.
+        # The screen, while it starts, ends cleanly when it is cancelled, and returns without an exception.
         wrapper = asyncio.current_task()
         if wrapper is not None and wrapper.cancelling():
             raise asyncio.CancelledError

@@ -1,4 +1,4 @@
-"""Running the screen, for every command that draws one."""
+"""Runs the screen, for all commands that have one."""
 
 import os
 import sys
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 _KEYS = "CONIN$" if sys.platform == "win32" else "/dev/tty"
-"""Where keys come from, whatever standard input is."""
+"""The device that keys are read from, regardless of stdin."""
 
 DUMB = frozenset({"dumb", "unknown"})
-"""Values of TERM by which a terminal, or an editor's window that is none, says that it knows no sequences."""
+"""Values of TERM for terminals, or editor windows, without escape sequences."""
 
 
 def screen_stream() -> TextIO | None:
-    """Return where a screen is drawn: standard error, so that standard output stays free; on Windows the latter."""
+    """Return the stream for the screen: stderr, so that stdout stays free; on Windows stdout."""
     return sys.stdout if sys.platform == "win32" else sys.stderr
 
 
 def require_terminal(*, piped: bool) -> None:
-    """Raise `CommandError` (exit 2) naming the headless command, unless keys can be read and a screen drawn."""
+    """Raise `CommandError` (exit 2), naming the headless command, without a terminal for keys and screen."""
     screen = screen_stream()
     drawable = screen is not None and screen.isatty() and os.environ.get("TERM") not in DUMB
     readable = _has_controlling_terminal() if piped else sys.stdin is not None and sys.stdin.isatty()
@@ -37,7 +37,7 @@ def require_terminal(*, piped: bool) -> None:
 
 
 def read_keys_from_terminal() -> None:
-    """Put the controlling terminal where the exhausted pipe was: Textual reads keys from file descriptor 0."""
+    """Replace the exhausted pipe on stdin by the controlling terminal: Textual reads keys from file descriptor 0."""
     terminal = os.open(_KEYS, os.O_RDWR)
     os.dup2(terminal, 0)
     os.close(terminal)
@@ -52,7 +52,7 @@ def _has_controlling_terminal() -> bool:
 
 
 RECORDING = ("TEXTUAL_LOG", "TEXTUAL", "TEXTUAL_DEBUG")
-"""Variables of Textual that are for those who write screens, not for those who look at them."""
+"""Textual's debugging variables."""
 
 
 def run_screen(
@@ -63,33 +63,31 @@ def run_screen(
     mouse: bool | None = None,
     hints: "HintMemory | None" = None,
 ) -> int:
-    """Run the screen until it is left; a fault is reported when the terminal is as it was before.
+    """Run the screen until the user quits; a crash is reported after the terminal is restored.
 
-    With `playback`, the session is one on a recording; `command` is what the report names. `mouse` says whether the
-    mouse is used; None leaves it to what is between us and the terminal. With `hints` a line names
-    keys until they are used.
-
-    Raises `ConfigError` when the engine could not be opened for one.
+    With `playback`, the session is a recording. `command` is named in a crash report. `mouse` None decides by the
+    terminal. With `hints`, a line suggests keys until they are used. Raises `ConfigError` if the engine could not be
+    opened because of it.
     """
     _refuse_recording()
     in_screen = in_gnu_screen(os.environ)
     if in_screen:
-        # Inherited from the terminal around it, which has colours that GNU screen has not: the selection vanishes.
+        # Inherited from the outer terminal, which has more colors than GNU screen: the selection would be invisible.
         os.environ.pop("COLORTERM", None)
     from jobdeck.tui.app import JobdeckApp  # noqa: PLC0415 - Textual, for the commands that draw
 
-    # While the mouse is used, GNU screen keeps Esc until the next key.
+    # GNU screen delays Esc until the next key while the mouse is used.
     app = JobdeckApp(session, playback=playback, mouse=not in_screen if mouse is None else mouse, hints=hints)
     run_async(app.run_async(mouse=app.mouse))
-    if isinstance(app.fault, ConfigError):
-        raise app.fault
-    if app.fault is not None:
-        return report_crash(app.fault, command)
+    if isinstance(app.error, ConfigError):
+        raise app.error
+    if app.error is not None:
+        return report_crash(app.error, command)
     return app.return_code or 0
 
 
 def _refuse_recording() -> None:
-    """Take from the environment what makes Textual write keystrokes and pasted secrets to a file or a socket."""
+    """Remove variables from the environment that make Textual log keystrokes and pasted secrets."""
     for name in RECORDING:
         if os.environ.pop(name, ""):
             log(f"ignoring {name}: it would log everything typed and displayed")

@@ -1,4 +1,4 @@
-"""Opening the store to read in it, for commands that look at what is remembered."""
+"""Opens the store for commands that read saved data."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ from jobdeck.store.models import Notice, NoticeKind
 
 
 def read_settings(arguments: argparse.Namespace) -> Settings:
-    """Return the configuration, in which there may be no profile; raises `ConfigError`."""
+    """Return the settings, which may contain no profile; raises `ConfigError`."""
     return load_settings(os.environ, Path(arguments.config) if arguments.config else None)
 
 
@@ -24,11 +24,10 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
 async def open_store_for(
     arguments: argparse.Namespace, settings: Settings | None, *, needed: bool = False
 ) -> AsyncIterator[Store]:
-    """Open the store, as the profiles of these settings know it, to read in it; its notices go to standard error.
+    """Open the store for reading, with the profiles of these settings; its notices go to stderr.
 
-    A file that cannot be written, as on a full disk, is read as it is. Where it is `needed`, because the command does
-    nothing but read it, one that cannot be used raises `CommandError`: an empty stand-in would say that nothing is
-    remembered.
+    A file that cannot be written, as on a full disk, is opened read-only. If the store is `needed`, because the command
+    only reads it, an unusable one raises `CommandError`: an empty replacement would claim that nothing is saved.
     """
     opened = await open_own_store(os.environ, settings, keep=not arguments.no_store)
     store = opened.store
@@ -52,7 +51,7 @@ async def open_store_for(
 
 
 def _read_only(notice: Notice, scopes: Mapping[str, Scope]) -> Opened | None:
-    """Return the store of a file that cannot be written, with all that is in it; None where it cannot be read."""
+    """Open a file that cannot be written, for reading; None if it cannot be read either."""
     try:
         return None if notice.path is None else open_read_only(notice.path, "reader", scopes)
     except StoreError:

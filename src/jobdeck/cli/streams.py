@@ -1,4 +1,4 @@
-"""Standard streams in whatever state the caller left them."""
+"""Makes the standard streams usable, in whatever state the caller left them."""
 
 import codecs
 import io
@@ -9,25 +9,25 @@ from typing import Literal, TextIO
 
 from jobdeck.domain.ascii_fallback import to_ascii
 
-SIGNS = "jobdeck.signs"
-"""The name under which Python knows how to write what a stream's encoding does not."""
+ERROR_HANDLER = "jobdeck.signs"
+"""The name of the codec error handler for characters outside of a stream's encoding."""
 
 
 def prepare_streams() -> None:
-    """Make the three standard streams usable: none is closed, and no character is too much for one.
+    """Make the three standard streams usable: none is closed, and every character can be written.
 
-    A closed one reads and writes nothing. Where the locale knows no glyphs, there are some of ASCII in their place, and
-    escapes for other characters: a question mark would be the glyph for what is not known.
+    A closed stream reads and writes nothing. Characters outside of the locale's encoding are replaced by ASCII
+    equivalents or escapes: a question mark would be the glyph of an unreachable job.
     """
-    codecs.register_error(SIGNS, _spelled)
-    _occupy()
+    codecs.register_error(ERROR_HANDLER, _ascii_fallback)
+    _fill_closed_descriptors()
     sys.stdin = sys.stdin or _stream(0, "r")
     sys.stdout = sys.stdout or _stream(1, "w")
     sys.stderr = sys.stderr or _stream(2, "w")
     sys.stdout, sys.stderr = _buffered(sys.stdout), _buffered(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=SIGNS)
+            stream.reconfigure(errors=ERROR_HANDLER)
 
 
 def _stream(descriptor: int, mode: Literal["r", "w"]) -> TextIO:
@@ -35,14 +35,14 @@ def _stream(descriptor: int, mode: Literal["r", "w"]) -> TextIO:
 
 
 def is_piped(argument: str) -> bool:
-    """Whether an argument stands for standard input: ``-`` or ``PROFILE:-``."""
+    """Whether an argument stands for stdin: ``-`` or ``PROFILE:-``."""
     return argument == "-" or argument.endswith(":-")
 
 
 def _buffered(stream: TextIO) -> TextIO:
-    """Return a stream that PYTHONUNBUFFERED has left without a buffer with one.
+    """Return a buffered stream, even if PYTHONUNBUFFERED has removed the buffer.
 
-    What a short write left over would be lost without, and no later flush could tell which stream has failed.
+    Without a buffer the rest of a short write would be lost, and a later flush could not tell which stream failed.
     """
     if isinstance(stream, io.TextIOWrapper) and isinstance(stream.buffer, io.RawIOBase):
         return open(stream.fileno(), "w", encoding=stream.encoding, closefd=False)
@@ -50,8 +50,8 @@ def _buffered(stream: TextIO) -> TextIO:
 
 
 def silence_stdout() -> None:
-    """Point standard output at nothing, so that the interpreter's last flush cannot fail as the one before did."""
-    # In a process that has put something else in its place, there is nothing that could fail.
+    """Point stdout at /dev/null, so that the interpreter's final flush cannot fail again."""
+    # A process that has replaced stdout has nothing that could fail.
     with suppress(OSError):
         descriptor = sys.stdout.fileno()
         nothing = os.open(os.devnull, os.O_WRONLY)
@@ -59,15 +59,15 @@ def silence_stdout() -> None:
         os.close(nothing)
 
 
-def _spelled(error: UnicodeError) -> tuple[str, int]:
+def _ascii_fallback(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     signs = error.object[error.start : error.end]
     return "".join(to_ascii(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in signs), error.end
 
 
-def _occupy() -> None:
-    """Fill closed descriptors, else the next file that is opened, the database perhaps, would become one of them."""
+def _fill_closed_descriptors() -> None:
+    """Fill closed descriptors, because the next file opened, perhaps the database, would get the number of a stream."""
     while True:
         descriptor = os.open(os.devnull, os.O_RDWR)
         if descriptor > 2:

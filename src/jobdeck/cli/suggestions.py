@@ -1,4 +1,4 @@
-"""Words that are no commands, where one is expected: each would else be watched as a job of that name."""
+"""Rejects mistyped commands, which would otherwise be watched as jobs of that name."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from jobdeck.domain.text import close_matches
 
 _WORD = re.compile("[A-Za-z]+")
 _ALIKE = 0.75
-"""Which `difflib` gives to four letters of which one is wrong; less of a likeness may as well be chance."""
+"""Minimum `difflib` ratio: four letters with one wrong."""
 
 _STARTS_NONE = "jobdeck only watches jobs; it cannot start or cancel them"
 _OF_OTHERS = MappingProxyType(
@@ -30,13 +30,13 @@ _OF_OTHERS = MappingProxyType(
 
 
 def suggest_command(word: str, commands: Sequence[str]) -> str | None:
-    """Return in a line which command was meant by the first word of a command line; None for what may be a target.
+    """Return a message that suggests a command for the first word of a command line; None if the word may be a target.
 
-    The IDs of the APIs have digits or signs in them, so only a word of letters is looked at, if it is no file. It is a
-    command in another case, one of another tool, or as long as a command, give or take a letter, and alike. Behind a
-    profile's name or ``--`` it is an ID.
+    IDs contain digits or punctuation, so that only words of letters are checked, unless a file has that name: a command
+    in another case, a command of another tool, or a word similar to a command and at most one letter longer or shorter.
+    After a profile's name or ``--`` it is an ID.
     """
-    if not _WORD.fullmatch(word) or os.path.lexists(word):  # pathlib's raises in a folder that cannot be searched
+    if not _WORD.fullmatch(word) or os.path.lexists(word):  # pathlib raises in a folder that cannot be searched
         return None
     lower = word.lower()
     hint = _OF_OTHERS.get(lower)
@@ -50,7 +50,7 @@ def suggest_command(word: str, commands: Sequence[str]) -> str | None:
 
 
 def misplaced_command(words: Sequence[str], commands: Sequence[str]) -> str | None:
-    """Return in a line which of the targets of a command is the name of another; None where there is none."""
+    """Return a message about a command's name among the targets; None if there is none."""
     for word in words:
         if word.lower() in commands and not os.path.lexists(word):
             return f"{word!r} is a command and must come first (if it is an ID, write PROFILE:{word})"

@@ -1,4 +1,4 @@
-"""What a wait says when it is over: how many ended how, and which are in trouble, with their reasons."""
+"""The summary at the end of a wait: counts of outcomes, and jobs with problems."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -9,11 +9,11 @@ from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
 
 MOST = 5
-"""Jobs in trouble that are named: what a person reads at the end of a log. All of them are in the lines before it."""
+"""Jobs with problems that are listed: as many as one reads at the end of a log. The lines before list all of them."""
 
 
 def describe_summary(jobs: Sequence[Job], *, brief: bool) -> Iterator[str]:
-    """Yield the lines: counts, then the jobs in trouble. Nothing for jobs that all succeeded when `brief`."""
+    """Yield the lines: counts, then jobs with problems. With `brief`, nothing if all succeeded."""
     trouble = [job for job in jobs if _in_trouble(job)]
     if brief and not trouble:
         return
@@ -21,15 +21,15 @@ def describe_summary(jobs: Sequence[Job], *, brief: bool) -> Iterator[str]:
     ends = [(sum(job.phase is phase for job in known), phase.value) for phase in Phase if phase.terminal]
     unconfirmed = sum(job.terminal and not job.confirmed for job in jobs)
     counts = [*ends, (sum(not job.terminal for job in jobs), "unfinished"), (unconfirmed, "not confirmed")]
-    told = ", ".join(f"{count} {word}" for count, word in counts if count)
-    yield f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}: {told}"
+    described = ", ".join(f"{count} {word}" for count, word in counts if count)
+    yield f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}: {described}"
     yield from (f"  {job.key}  {_reason(job)}" for job in trouble[:MOST])
     if len(trouble) > MOST:
         yield f"  and {len(trouble) - MOST} more"
 
 
 def log_anomalies(jobs: Iterable[Job]) -> None:
-    """Say of jobs printed as JSON what its keys do not: what contradicts their end, and a result that was not kept."""
+    """Log what the JSON keys of jobs do not contain: contradictions of their end, and dropped results."""
     for job in jobs:
         missing = humanize.describe_dropped_result(job.dropped_result) or humanize.describe_evicted_result(
             job.evicted_result
@@ -40,7 +40,7 @@ def log_anomalies(jobs: Iterable[Job]) -> None:
 
 
 def _in_trouble(job: Job) -> bool:
-    """Whether a job ended otherwise than hoped for, cannot be seen to end, or has an end that is contradicted."""
+    """Whether a job did not plainly succeed, could not be polled to its end, or has a contradicted end."""
     if job.terminal and job.confirmed:
         return job.phase is not Phase.SUCCEEDED or bool(job.anomalies)
     return job.terminal or job.trouble is not None

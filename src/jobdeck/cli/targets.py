@@ -1,4 +1,4 @@
-"""Targets from the command line: arguments, files and standard input."""
+"""Targets from the command line: arguments, files and stdin."""
 
 import argparse
 import os
@@ -33,25 +33,29 @@ _WAYS_OF_PATHS = ("./", "../", "~", ".\\", "..\\")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A list of targets: a file, or standard input (no `path`), of which bare IDs are of `profile` (None: default)."""
+    """A source of targets."""
 
     name: str
     path: Path | None = None
+    """None stands for stdin."""
     profile: str | None = None
+    """The profile of bare IDs; None stands for the default."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetInputs:
-    """What the arguments named, in order and without repetition; `piped` when standard input was read."""
+    """The targets of the arguments."""
 
     targets: tuple[Target, ...]
+    """In order, without duplicates."""
     piped: bool
+    """Whether stdin was read."""
 
 
 def open_targets(arguments: argparse.Namespace, texts: Sequence[str]) -> tuple[AppContext, TargetInputs]:
-    """Return the context, and the targets that `texts` name. The credentials of their profiles were had by then.
+    """Return the context, and the targets that `texts` name, after loading the credentials of their profiles.
 
-    Raises `ConfigError` or `CommandError` (exit 2); nothing was sent, and nothing is running or drawn.
+    Raises `ConfigError` or `CommandError` (exit 2), before anything was sent or drawn.
     """
     context = open_context(arguments)
     inputs = gather_targets(texts, context.registry, getattr(arguments, "batch", None) or "")
@@ -61,13 +65,12 @@ def open_targets(arguments: argparse.Namespace, texts: Sequence[str]) -> tuple[A
 
 
 def gather_targets(arguments: Sequence[str], registry: ProfileRegistry, batch: str = "") -> TargetInputs:
-    """Parse every argument: ``-`` is standard input, an existing file is read, anything else is a target.
+    """Parse every argument: `-` is stdin, an existing file is read, anything else is a target.
 
-    One that may be meant as either is refused, with both ways to say it.
-    ``PROFILE:-`` is standard input of which every job that says no more than its ID is one of that profile.
-    All are of the `batch`, and no longer of another; without one, those of a file or of standard input that are of none
-    are of one that is named after it, where there are several.
-    Raises `CommandError` (exit 2) that names each refused target with its reason; nothing was sent by then.
+    An ambiguous argument is rejected, naming both spellings. With ``PROFILE:-``, bare IDs from stdin belong to PROFILE.
+    `batch` names the batch of all targets; without it, several targets from one source form a batch named after the
+    source, unless they have one. Raises `CommandError` (exit 2) with the reason for each rejected target, before
+    anything was sent.
     """
     found: dict[object, Target] = {}
     refused: list[str] = []
@@ -102,14 +105,14 @@ def _parse(data: bytes, registry: ProfileRegistry) -> "Parsed":
 
 
 def _batch_name(source: Source) -> str:
-    """Return what the jobs of a list are called together: the file's name, or when they were piped in."""
+    """Return the batch name of a source: the file's name, or the time of piping."""
     if source.path is not None and source.path.name and "/dev/" not in str(source.path):
         return one_line(source.path.stem, 60)
     return f"piped {datetime.now(UTC):%m-%d %H:%M}"
 
 
 def read_source(argument: str) -> bytes:
-    """Return what a file holds, or standard input for ``-``; raises `CommandError` when there is none."""
+    """Return the content of a file, or of stdin for ``-``; raises `CommandError` if it cannot be read."""
     path = None if argument == "-" else expand_home(argument)
     if path is not None and not path.exists():
         raise CommandError(f"no such file: {one_line(argument, 200)}")
@@ -136,10 +139,10 @@ def _capped(data: bytes, name: str) -> bytes:
 
 
 def find_source(argument: str, registry: ProfileRegistry) -> Source | None:
-    """Return the list of targets that an argument names; None where it is a target itself.
+    """Return the source that an argument names; None if it is a target itself.
 
-    Raises `TargetError` for one that may be meant as either and for a path with nothing to read, and `CommandError`
-    where that cannot be found out.
+    Raises `TargetError` for an ambiguous argument and for a path with nothing to read, and `CommandError` if the file
+    system gives no answer.
     """
     name = argument.removesuffix(":-")
     if argument == "-" or (name != argument and name in registry.profiles):
@@ -153,7 +156,7 @@ def find_source(argument: str, registry: ProfileRegistry) -> Source | None:
         return None
     if stat.S_ISDIR(state.st_mode):
         if _CERTAINLY_AN_ID.fullmatch(argument):
-            return None  # whoever keeps results in folders of their own means the job
+            return None  # results are often kept in folders named like the job
         job = _as_job(argument, registry)
         hint = f"; for the job, write {job}" if job else ""
         raise TargetError(f"{one_line(argument, 200)} is a directory, not a file with targets{hint}")
@@ -163,7 +166,7 @@ def find_source(argument: str, registry: ProfileRegistry) -> Source | None:
         raise TargetError(f"{one_line(argument, 200)} is a device or a socket, not a file with targets")
     if job := _as_job(argument, registry):
         if stat.S_ISREG(state.st_mode) and (state.st_size == 0 or _same(state, 1) or _same(state, 2)):
-            return None  # made by a `> ID` of the same command line
+            return None  # created by a `> ID` on the same command line
         raise TargetError(f"{one_line(argument, 200)} could be a file or a job: write ./{argument} or {job}")
     return Source(argument, path)
 
@@ -175,9 +178,9 @@ def _state_of(argument: str, path: Path) -> os.stat_result | None:
         return None
     except OSError as error:
         if "/" not in argument and not os.access(".", os.X_OK):
-            return None  # no file has been looked for: whoever became another user may not search this folder
+            return None  # this folder cannot be searched, so that no file was meant
         if not _is_path(argument):
-            return None  # a name too long for a file
+            return None  # the name is too long for a file
         raise CommandError(f"cannot read {one_line(argument, 200)}: {error.strerror or type(error).__name__}") from None
 
 
@@ -195,7 +198,7 @@ def _refuse_missing(argument: str, registry: ProfileRegistry) -> None:
 
 
 def _is_path(argument: str) -> bool:
-    """Whether an argument is written as paths are, or as names of files."""
+    """Whether an argument is written like a path or a file name."""
     if argument.startswith(_WAYS_OF_PATHS) or argument in {".", ".."} or is_file_name(argument):
         return True
     first, slash, _ = argument.partition("/")
@@ -203,7 +206,7 @@ def _is_path(argument: str) -> bool:
 
 
 def _as_job(argument: str, registry: ProfileRegistry) -> str:
-    """Return how to name the job that an argument may be meant as; empty where it looks like no ID, or is none."""
+    """Return how to write the job that an argument may stand for; empty if it does not look like an ID."""
     if _EXTENSION.search(argument) or not all(_SIGNS_OF_AN_ID.search(piece) for piece in argument.split("/")):
         return ""
     try:
@@ -213,7 +216,7 @@ def _as_job(argument: str, registry: ProfileRegistry) -> str:
 
 
 def _same(state: os.stat_result, descriptor: int) -> bool:
-    """Whether a file is what one of our streams reads or writes."""
+    """Whether a file is the same as one of the standard streams."""
     if sys.platform == "win32":
         return False
     try:

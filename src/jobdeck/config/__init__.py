@@ -1,4 +1,4 @@
-"""TOML and environment to frozen settings, and references to secrets into secrets."""
+"""Configuration: TOML and environment variables into frozen settings, and references to secrets into secrets."""
 
 from jobdeck.config.errors import ConfigError
 from jobdeck.config.settings import ProfileSettings, Settings, load_settings

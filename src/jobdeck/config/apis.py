@@ -1,4 +1,4 @@
-"""Which APIs profiles can name: built-in pages, ``apis/NAME.toml`` beside the configuration, ``[providers.NAME]``."""
+"""The APIs that profiles can name: built in, ``apis/NAME.toml`` beside the configuration, ``[providers.NAME]``."""
 
 import re
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ from jobdeck.files import as_utf8, read_regular
 PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 FOLDER = "apis"
 MAX_PROVIDERS = 200
-"""Each is read at every start, in a quarter of a millisecond."""
+"""Each is parsed at every start, in a quarter of a millisecond."""
 
 
 def read_pages(raw: object, path: Path) -> PageLibrary:
-    """Return the pages of a configuration file: its own table ``[providers]`` over the files of the folder beside it.
+    """Return the API definitions of a configuration file: its ``[providers]`` over the files in the folder beside it.
 
-    Raises `ConfigError` that names file, table, key and what was expected.
+    Raises `ConfigError` with file, table, key and what was expected.
     """
     if not isinstance(raw, Mapping):
         raise ConfigError(f"{path}: providers must be tables such as [providers.NAME]")
@@ -43,7 +43,7 @@ def read_pages(raw: object, path: Path) -> PageLibrary:
 
 
 def read_spec(library: PageLibrary, name: str, where: str) -> ApiSpec:
-    """Return the API called `name`; raises `ConfigError`, about `where`, when there is none or its page is wrong."""
+    """Return the API called `name`; raises `ConfigError`, starting with `where`, if it is unknown or invalid."""
     if name not in library.names:
         hint = did_you_mean(name, library.names) or ", or the name of your own API definition"
         raise ConfigError(f"{where}: provider must be one of {', '.join(library.names)}{hint}")
@@ -54,13 +54,13 @@ def read_spec(library: PageLibrary, name: str, where: str) -> ApiSpec:
 
 
 def read_page_text(library: PageLibrary, name: str) -> str:
-    """Return the text of a page that is a file: built in, or beside the configuration; raises `ConfigError`."""
+    """Return the text of a definition, built in or beside the configuration; raises `ConfigError`."""
     page = library.own.get(name)
     return built_in_text(name) if page is None else _read(Path(page.file))
 
 
 def _pages_in(folder: Path) -> dict[str, Page]:
-    """Return the pages of a folder by their files' names; none where there is no such folder."""
+    """Return the definitions in a folder by file name; empty if there is no such folder."""
     try:
         files = sorted(folder.glob("*.toml"))
     except OSError:

@@ -1,4 +1,4 @@
-"""Where secrets come from: the environment, a private file, the keyring, a prompt, or a private configuration."""
+"""Sources of secrets: environment, private file, keyring, prompt, or a private configuration file."""
 
 import getpass
 import os
@@ -18,7 +18,7 @@ KEYRING_SECONDS = 3.0
 """A locked keyring may wait for a password prompt that nobody sees."""
 
 PROMPT = "prompt"
-"""What stands for a secret that is typed; too short to be one."""
+"""The reference for a secret that the user types; it is too short to be a secret."""
 
 _typed: dict[str, str] = {}
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -27,13 +27,12 @@ _MAX_SECRET_BYTES = 4_096
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """A secret as the configuration names it: ``env:NAME``, ``file:PATH``, ``keyring:SERVICE/USER``, ``prompt``, plain.
-
-    `where` says where the reference stands, for messages. The text is not shown: it may be the secret itself.
-    """
+    """A reference to a secret: ``env:NAME``, ``file:PATH``, ``keyring:SERVICE/USER``, ``prompt``, or plain text."""
 
     text: str
+    """Never shown, because it may be the secret itself."""
     where: str
+    """The location of the reference, for messages."""
 
     def __repr__(self) -> str:
         return f"SecretRef({self.where})"
@@ -45,16 +44,16 @@ class SecretRef:
 
     @property
     def prompted(self) -> bool:
-        """Whether the secret is typed by a person when it is needed first, and once in a run."""
+        """Whether the user types the secret, once per run, when it is first needed."""
         return self.text == PROMPT
 
     @property
-    def described(self) -> str:
-        """Say where the secret is, without giving it away."""
+    def source(self) -> str:
+        """Describe the source of the secret without revealing it."""
         return "plaintext in the configuration" if self.plain else self.text
 
     def resolve(self, env: Mapping[str, str]) -> Secret:
-        """Fetch the secret; raises `ConfigError` that names the place when it is missing, open or malformed."""
+        """Load the secret; raises `ConfigError` with the source if it is missing, readable by others or malformed."""
         scheme, _, rest = self.text.partition(":")
         match scheme:
             case "env":
@@ -66,20 +65,20 @@ class SecretRef:
             case _:
                 value = _from_prompt(self.where) if self.prompted else self.text
         try:
-            return Secret(value, f"{self.where} ({self.described})")
+            return Secret(value, f"{self.where} ({self.source})")
         except MalformedSecretError as error:
             raise ConfigError(str(error)) from None
 
 
 def require_private(path: Path, what: str) -> None:
-    """Raise `ConfigError` with the exact remedy when anybody but the owner can read a file that holds a secret."""
+    """Raise `ConfigError` with the remedy if other users can read a file that contains a secret."""
     _check_mode(path, path.stat(), what)
 
 
 def _check_mode(path: Path, state: os.stat_result, what: str) -> None:
     mode = stat.S_IMODE(state.st_mode)
     if sys.platform == "win32":
-        return  # mode bits say nothing there: a user's folders are private by their access lists
+        return  # mode bits mean nothing there: a user's folders are protected by access control lists
     if mode & _OTHERS:
         message = (
             f"{path} contains {what} and other users can read it (mode {mode:04o}): chmod 600 {shlex.quote(str(path))}"
@@ -88,7 +87,7 @@ def _check_mode(path: Path, state: os.stat_result, what: str) -> None:
 
 
 def require_trusted_owner(path: Path, what: str) -> None:
-    """Raise `ConfigError` with the remedy when anybody but the owner, or root, can change a file."""
+    """Raise `ConfigError` with the remedy if anybody but the owner or root can change a file."""
     state = path.stat()
     if sys.platform == "win32":
         return
@@ -107,10 +106,10 @@ def _from_env(name: str, env: Mapping[str, str], where: str) -> str:
 
 def _from_file(path: Path, where: str) -> str:
     try:
-        if is_inherited_pipe(path):  # how a password manager hands a key over without a file
+        if is_inherited_pipe(path):  # a password manager's way to pass a key without a file
             return as_utf8(read_pipe(path, _MAX_SECRET_BYTES)).decode("ascii")
         with open_regular(path) as file:
-            # The file that is open, not what has its name by now.
+            # Check the open file, because the name may belong to another file by now.
             _check_mode(path, os.fstat(file.fileno()), "a secret")
             data = file.read(_MAX_SECRET_BYTES + 1)
         return as_utf8(data).decode("ascii")
@@ -153,11 +152,11 @@ def _from_keyring(place: str, where: str) -> str:
 
 
 def _from_prompt(where: str) -> str:
-    """Return what is typed unseen at the terminal, whatever standard input is; asked for once."""
+    """Read a secret from the terminal without echo, regardless of stdin; asks once per run."""
     if where not in _typed:
         try:
             if sys.platform != "win32":
-                # Without one, what is typed would be read from standard input, and shown.
+                # Without a terminal, getpass would read from stdin, with echo.
                 os.close(os.open("/dev/tty", os.O_RDWR))
             _typed[where] = getpass.getpass(f"{where}: ")
         except (OSError, EOFError):

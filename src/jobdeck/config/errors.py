@@ -1,4 +1,4 @@
-"""What can be wrong with a configuration."""
+"""Configuration errors."""
 
 from jobdeck.domain.text import clean, mask_keys
 
@@ -6,11 +6,11 @@ from jobdeck.domain.text import clean, mask_keys
 class ConfigError(Exception):
     """The configuration cannot be used. The message names file, key and remedy, and never contains a secret.
 
-    Not even one that stands where a name belongs, such as ``token = "env:sk_live_…"``.
+    That includes a secret in place of a name, such as ``token = "env:sk_live_…"``.
     """
 
     unreachable = False
-    """Whether what is configured cannot be reached now: no mistake of whoever configured it."""
+    """True if the configuration is right but something it names is unreachable (exit code 7 instead of 2)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(clean(mask_keys(message), lines=True))

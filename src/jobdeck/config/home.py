@@ -1,4 +1,4 @@
-"""The platform's places for our files, also for a user of whom no home is known, as in a container of any number."""
+"""The platform's directories for jobdeck, also for users without a home, such as arbitrary UIDs in a container."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,16 +7,16 @@ import platformdirs
 
 
 def user_config_dir() -> Path | None:
-    """Return the directory of the configuration; None where no home is known."""
-    return _place(platformdirs.user_config_dir)
+    """Return the configuration directory, or None without a home."""
+    return _user_dir(platformdirs.user_config_dir)
 
 
 def user_data_dir() -> Path | None:
-    """Return the directory of what is remembered; None where no home is known."""
-    return _place(platformdirs.user_data_dir)
+    """Return the data directory, or None without a home."""
+    return _user_dir(platformdirs.user_data_dir)
 
 
-def _place(find: Callable[..., str]) -> Path | None:
+def _user_dir(find: Callable[..., str]) -> Path | None:
     try:
         return Path(find("jobdeck", appauthor=False))
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""Hooks: programs of the user's own that are run when a job ends."""
+"""Hooks: the user's programs that run when a job finishes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ KEYS = MappingProxyType(
         ),
     }
 )
-"""The keys of a hook, and what they are for."""
+"""The keys of a hook, with explanations for the reference."""
 
 MAX_HOOKS = 16
 ONCE = ("me", "team")
@@ -30,28 +30,28 @@ ONCE = ("me", "team")
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A program and its arguments, run as they are, on some ends of jobs of some profiles (None: of all).
-
-    One of a `team` is run once for everybody, another once for each person.
-    """
+    """A program with arguments that runs when jobs finish."""
 
     run: tuple[str, ...]
     on: frozenset[Phase]
+    """The outcomes it runs for."""
     profiles: frozenset[str] | None = None
+    """The profiles it runs for; None means all."""
     team: bool = False
+    """Run once for the whole team, not once per user."""
 
     @property
     def name(self) -> str:
-        """The program's name, for a person."""
+        """The program's name."""
         return one_line(self.run[0].rsplit("/", 1)[-1], 60)
 
     def wants(self, job: Job) -> bool:
-        """Whether it is to be run for a job that has ended."""
+        """Whether it runs for a finished job."""
         return job.phase in self.on and (self.profiles is None or job.key.profile in self.profiles)
 
 
 def read_hooks(raw: object, where: str, profiles: Iterable[str]) -> tuple[Hook, ...]:
-    """Read the array ``[[hooks]]``; raises `ConfigError` that names what is wrong and where."""
+    """Read the array ``[[hooks]]``; raises `ConfigError` with what is wrong and where."""
     if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):
         raise ConfigError(f"{where}: hooks must be tables such as [[hooks]]")
     if len(raw) > MAX_HOOKS:
@@ -82,11 +82,11 @@ def _hook(item: Mapping[str, object], where: str, profiles: frozenset[str]) -> H
 
 
 def read_program(item: Mapping[str, object], where: str) -> tuple[str, ...]:
-    """Return the program and the arguments of `run`; raises `ConfigError`."""
+    """Return the program and arguments of `run`; raises `ConfigError`."""
     run = _texts(item, "run", where)
     if not run or not run[0].strip() or any("\0" in part for part in run):
         raise ConfigError(f'{where}: run must be a program and its arguments, such as ["notify-slack", "--urgent"]')
-    if run[0].startswith("~"):  # which no shell fills in
+    if run[0].startswith("~"):  # there is no shell to expand it
         run = (str(expand_home(run[0])), *run[1:])
     return run
 

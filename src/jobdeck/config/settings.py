@@ -1,4 +1,4 @@
-"""Settings: profiles from a TOML file, or from the environment when there is none."""
+"""Settings: profiles from a TOML file, or from environment variables if there is none."""
 
 import re
 import shlex
@@ -46,7 +46,7 @@ TOP_KEYS = MappingProxyType(
         "mouse": "whether the screen uses the mouse (ctrl+t toggles it; default: true, except in GNU screen)",
     }
 )
-"""The keys of the file, and what they are for."""
+"""The keys of the file, with explanations for the reference."""
 
 PROFILE_KEYS = MappingProxyType(
     {
@@ -66,14 +66,14 @@ PROFILE_KEYS = MappingProxyType(
         "nothing)",
     }
 )
-"""The keys of a profile, and what they are for."""
+"""The keys of a profile, with explanations for the reference."""
 
 
 STORE_URL = "JOBDECK_STORE_URL"
-"""Names the store that a team shares, where the file does not."""
+"""The environment variable for a team's shared store, if the file has no URL."""
 
 _SHORT_VARIABLES = ("project_id", "account_group")
-"""Variables that a profile may give as a key of its own."""
+"""Variables that may be set by a key of the profile."""
 
 _VALUE = re.compile(r"[\x21-\x7e]{1,200}")
 _USER = re.compile(r"[A-Za-z0-9._@+-]{1,200}")
@@ -81,30 +81,30 @@ _USER = re.compile(r"[A-Za-z0-9._@+-]{1,200}")
 
 @dataclass(frozen=True, slots=True)
 class ProfileSettings:
-    """A profile as configured: everything of it but the secrets themselves, which `resolve` fetches."""
+    """A configured profile, without its secrets, which `resolve` loads."""
 
     profile: Profile
     secret_refs: Mapping[str, SecretRef] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def secrets(self) -> tuple[SecretRef, ...]:
-        """The secrets that the profile names."""
+        """The references to the profile's secrets."""
         return tuple(self.secret_refs.values())
 
     @property
     def auth(self) -> AuthMethod | None:
-        """The first way to authenticate whose secrets are all named; None when there is none."""
+        """The first authentication method with all secrets configured, or None."""
         return next((way for way in self.profile.spec.auth if self.secret_refs.keys() >= set(way.secrets)), None)
 
     def prompt(self) -> None:
-        """Have the secrets typed that are to be typed, before a screen or a loop runs; raises `ConfigError`."""
+        """Let the user type secrets, before a screen or an event loop runs; raises `ConfigError`."""
         for ref in self.secrets:
             if ref.prompted:
                 ref.resolve({})
 
     @property
     def curl_headers(self) -> tuple[tuple[str, str], ...]:
-        """The headers of a request as a shell would fill them in: names, and templates with variables for secrets."""
+        """The headers of a curl command: names, and templates with shell variables for secrets."""
         headers = list(self.profile.http.headers.items())
         auth = self.auth
         if auth is None:
@@ -117,7 +117,7 @@ class ProfileSettings:
         return tuple(headers)
 
     def resolve(self, env: Mapping[str, str]) -> Profile:
-        """Return the profile with its credentials; raises `ConfigError` when one cannot be had."""
+        """Return the profile with its credentials; raises `ConfigError` if one cannot be loaded."""
         return replace(self.profile, credentials=self._credentials(env))
 
     def _credentials(self, env: Mapping[str, str]) -> Credentials | None:
@@ -139,8 +139,8 @@ class ProfileSettings:
 class Profiles(Mapping[str, ProfileSettings]):
     """The profiles by name.
 
-    Those configured are listed. Besides them every API whose environment variables are set has a profile of its name,
-    which is there when somebody asks for it by name.
+    Iteration yields the configured ones. In addition, each API whose environment variables are set has an unlisted
+    profile of its name, which only a lookup by name finds.
     """
 
     def __init__(self, configured: Mapping[str, ProfileSettings], library: PageLibrary, env: Mapping[str, str]) -> None:
@@ -167,11 +167,11 @@ class Profiles(Mapping[str, ProfileSettings]):
         return (*own, *(name for name in names_at(origin) if self._is_unlisted(name)))
 
     def unlisted(self) -> tuple[str, ...]:
-        """Return the names of the unlisted profiles; one that cannot be had is left out."""
+        """Return the names of the unlisted profiles; invalid ones are left out."""
         return (*self._own(), *(name for name in names_with(self._env) if self._is_unlisted(name)))
 
     def _own(self) -> tuple[str, ...]:
-        """Return the names of the unlisted profiles of the user's own pages."""
+        """Return the names of the unlisted profiles for the user's own API definitions."""
         return tuple(name for name in self._library.own if name not in built_in_names() and self._is_unlisted(name))
 
     def _is_unlisted(self, name: str) -> bool:
@@ -189,46 +189,46 @@ class Profiles(Mapping[str, ProfileSettings]):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings. `path` is the file they came from, None when the environment alone gave them.
-
-    `apis` are the pages that a profile can name. `notices` are lines for a person. `mouse` is None
-    where nothing is said.
-    """
+    """All settings."""
 
     profiles: Mapping[str, ProfileSettings]
     default_profile: str | None
     path: Path | None
+    """The file they were read from; None if there is none."""
     hooks: "tuple[Hook, ...]" = ()
     apis: PageLibrary = field(default_factory=PageLibrary)
+    """The API definitions that profiles can name."""
     notices: tuple[str, ...] = ()
+    """For the user."""
     mouse: bool | None = None
+    """None if not configured."""
     keys: "tuple[UserKey, ...]" = ()
     team: "TeamSettings | None" = None
 
     @property
     def scopes(self) -> Mapping[str, Scope]:
-        """Whose jobs and budget each profile's are, by the profile's name; unlisted profiles come last."""
+        """The scope of each profile's jobs and rate limit, by profile name; unlisted profiles come last."""
         return {name: self.profiles[name].profile.scope for name in (*self.profiles, *self.unlisted)}
 
     @property
     def unlisted(self) -> tuple[str, ...]:
-        """The names of the profiles that are there when somebody names them, and are not listed."""
+        """The names of the profiles that are only found by name."""
         return self.profiles.unlisted() if isinstance(self.profiles, Profiles) else ()
 
     @property
     def secret_variables(self) -> frozenset[str]:
-        """The environment variables that hold, or by their names may hold, an API key."""
+        """The environment variables that contain, or by their names may contain, an API key."""
         refs = (ref.text.partition(":") for profile in self.profiles.values() for ref in profile.secrets)
-        # Those of other pages may be a hook's own business, until a profile has read them.
+        # Variables of other APIs may be meant for hooks, until a profile has read them.
         customary = frozenset[str]().union(*map(customary_variables, automatic_names()))
         team = () if self.team is None else (self.team.ref.text.partition(":"),)
         return customary | {STORE_URL} | {name for scheme, _, name in (*refs, *team) if scheme == "env"}
 
 
 def profile_from_environment(name: str, library: PageLibrary, env: Mapping[str, str]) -> ProfileSettings | None:
-    """Return the profile that the customary environment variables of an API give; None when they are not set.
+    """Return the profile defined by an API's usual environment variables; None if they are not set.
 
-    Raises `ConfigError` for a base URL that is refused.
+    Raises `ConfigError` for an invalid base URL.
     """
     spec = read_spec(library, name, name)
     for way in spec.auth:
@@ -245,15 +245,15 @@ def profile_from_environment(name: str, library: PageLibrary, env: Mapping[str, 
 
 
 def describe_secrets(spec: ApiSpec) -> str:
-    """Return what secrets an API takes, in words: ``access_key and secret_key, or a token``."""
+    """Describe the secrets of an API: ``access_key and secret_key, or a token``."""
     ways = (" and ".join("a token" if name == "token" else name for name in way.secrets) for way in spec.auth)
     return ", or ".join(way for way in ways if way)
 
 
 def load_settings(env: Mapping[str, str], path: Path | None = None) -> Settings:
-    """Load the settings from `path`, else ``JOBDECK_CONFIG``, else the user's file, else the environment.
+    """Load the settings from `path`, or else ``JOBDECK_CONFIG``, the user's file, or the environment.
 
-    Raises `ConfigError`; a file that was named must exist, the user's own may be missing.
+    Raises `ConfigError`; a file that was named must exist, the user's default file may be missing.
     """
     named = path or (expand_home(env["JOBDECK_CONFIG"]) if env.get("JOBDECK_CONFIG") else None)
     found = named or default_path(env)
@@ -264,7 +264,7 @@ def load_settings(env: Mapping[str, str], path: Path | None = None) -> Settings:
             raise ConfigError(f"no such configuration file: {named}") from None
         return _without_file(env, found)
     except OSError as error:
-        # Whether there is a file in a directory that may not be searched, nobody knows.
+        # In a directory that cannot be searched, it is unknown whether the file exists.
         if named is None and not _is_there(found):
             return _without_file(env, found)
         why = error.strerror or type(error).__name__
@@ -286,7 +286,7 @@ def _is_there(path: Path) -> bool:
 
 
 def _without_file(env: Mapping[str, str], path: Path) -> Settings:
-    """Return the settings of the environment, with a notice where a file cannot be looked for."""
+    """Return the settings of the environment, with a notice if the configuration file cannot be read."""
     reason = ""
     try:
         path.stat()
@@ -305,7 +305,7 @@ def _without_file(env: Mapping[str, str], path: Path) -> Settings:
 
 
 def default_path(env: Mapping[str, str]) -> Path:
-    """Return where the user's configuration is looked for: ``~/.config/jobdeck``, else the platform's own place."""
+    """Return the path of the user's configuration: ``~/.config/jobdeck``, or else the platform's directory."""
     dotconfig = expand_home("~/.config/jobdeck/config.toml")
     if not env.get("XDG_CONFIG_HOME") and _is_there(dotconfig):
         return dotconfig
@@ -317,7 +317,7 @@ def _from_toml(data: bytes, path: Path, env: Mapping[str, str]) -> Settings:
     try:
         table = parse_toml(as_utf8(data).decode())
     except (UnicodeDecodeError, DocumentError) as error:
-        # A TOML error tells line and column; its text can quote a character of the file, never a whole value.
+        # TOML errors contain line and column and may quote one character, never a value.
         raise ConfigError(f"{path} is not valid TOML: {one_line(str(error), 200)}") from None
     _refuse_unknown(table, TOP_KEYS, f"{path}")
     raw = table.get("profiles", {})
@@ -340,7 +340,7 @@ def _from_toml(data: bytes, path: Path, env: Mapping[str, str]) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class _Optional:
-    """What few have configured: programs to run, and the store of a team."""
+    """Settings that are rarely configured: programs to run, and a team's store."""
 
     hooks: "tuple[Hook, ...]" = ()
     keys: "tuple[UserKey, ...]" = ()
@@ -396,7 +396,7 @@ def _profile_settings(name: str, body: object, path: Path, library: PageLibrary)
 
 
 def _allowed(spec: ApiSpec, body: Mapping[str, object], where: str) -> frozenset[str]:
-    """Return what a profile allows to be done to jobs; raises `ConfigError` for what nobody can."""
+    """Return the actions that a profile allows; raises `ConfigError` for an unknown or unavailable one."""
     named = body.get("allow", [])
     if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
         raise ConfigError(f'{where}: allow must be a list of strings, such as ["{CANCEL}"]')
@@ -410,7 +410,7 @@ def _allowed(spec: ApiSpec, body: Mapping[str, object], where: str) -> frozenset
 
 
 def _variables(spec: ApiSpec, body: Mapping[str, object], where: str) -> dict[str, str]:
-    """Return a profile's variables; raises `ConfigError` for one that is unknown, unfit or missing."""
+    """Return a profile's variables; raises `ConfigError` for an unknown, invalid or missing one."""
     raw = body.get("variables", {})
     if not isinstance(raw, Mapping):
         raise ConfigError(f"{where}: variables must be a table")
@@ -426,7 +426,7 @@ def _variables(spec: ApiSpec, body: Mapping[str, object], where: str) -> dict[st
             raise ConfigError(
                 f"{where}: variables: {name} must be a string of printable ASCII characters without spaces"
             )
-        found[name] = _place(spec, name, text, where)
+        found[name] = _path_value(spec, name, text, where)
     for name in sorted(required_variables(spec)):
         if name not in found and name not in spec.defaults:
             raise ConfigError(f"{where}: variables: {name} is missing; {spec.name} requires it")
@@ -441,7 +441,7 @@ def _variables(spec: ApiSpec, body: Mapping[str, object], where: str) -> dict[st
 def _short_variable(
     spec: ApiSpec, body: Mapping[str, object], name: str, known: Collection[str], where: str
 ) -> str | None:
-    """Return a variable that is a key of its own; None where it is not there, or the API has nothing that it is for."""
+    """Return a variable set by a key of the profile; None if it is missing, or the API does not need it."""
     text = _text(body, name, where)
     if text is None or name in known:
         return text
@@ -450,8 +450,8 @@ def _short_variable(
     return None
 
 
-def _place(spec: ApiSpec, name: str, text: str, where: str) -> str:
-    """Return the value of a variable that is a part of a path, without slashes around it; any other as it is."""
+def _path_value(spec: ApiSpec, name: str, text: str, where: str) -> str:
+    """Return the value of a variable, without slashes around it if it is part of a path."""
     resources = [resource for resource in spec.resources.values() if name in resource.place]
     if not resources:
         return text
@@ -466,7 +466,7 @@ def _place(spec: ApiSpec, name: str, text: str, where: str) -> str:
 
 
 def _secret_refs(spec: ApiSpec, body: Mapping[str, object], where: str) -> Mapping[str, SecretRef]:
-    """Return the secrets that a profile names; they must be those of one way to authenticate."""
+    """Return the secrets of a profile; they must be those of one authentication method."""
     named = [key for key in ("access_key", "secret_key", "token") if key in body]
     named += [key for key in spec.secrets if key in body and key not in named]
     refs = {key: SecretRef(text, f"{where}: {key}") for key in named if (text := _text(body, key, where)) is not None}
@@ -525,8 +525,8 @@ def _refuse_unknown(table: Mapping[str, object], known: Iterable[str], where: st
 
 
 def _variable(ref: SecretRef, default: str) -> str:
-    """The variable that the secret comes from, if it is one that a shell can name."""
+    """Return the environment variable of a secret, if a shell can use its name, or else `default`."""
     scheme, _, name = ref.text.partition(":")
     named = scheme == "env" and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name, re.ASCII)
-    # Who wrote a key where its variable's name belongs must not find it on the clipboard.
+    # An API key in place of the variable's name must not get to the clipboard.
     return name if named and mask_keys(name) == name else default

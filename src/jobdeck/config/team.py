@@ -1,4 +1,4 @@
-"""The store that a team shares, as configured, and who one is in it."""
+"""A team's shared store, and the user's name in it."""
 
 import getpass
 import re
@@ -24,7 +24,7 @@ STORE_KEYS = MappingProxyType(
         'the rate limit (default: `"wait"`)',
     }
 )
-"""The keys of ``[store]``, and what they are for."""
+"""The keys of ``[store]``, with explanations for the reference."""
 
 ME_KEYS = MappingProxyType({"name": "your name in a store that a team shares (default: your login)"})
 """The keys of ``[me]``."""
@@ -33,7 +33,7 @@ _NAME = re.compile(r"[\w.@ +-]{1,64}")
 
 
 class WhenAway(StrEnum):
-    """What is done while the database of a team cannot be reached."""
+    """What to do while a team's database is unreachable."""
 
     WAIT = "wait"
     LOCAL = "local"
@@ -41,31 +41,36 @@ class WhenAway(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TeamSettings:
-    """Where a team's store is, what is done while it is away, and who one is in it."""
+    """The configuration of a team's store."""
 
     ref: SecretRef
+    """The URL of the database."""
     when_away: WhenAway
     user: str
+    """The user's name."""
 
     @property
     def polls_while_away(self) -> bool:
-        """Whether to go on with a share of the rate limit while the database is away."""
+        """Whether to continue with a share of the rate limit while the database is unreachable."""
         return self.when_away is WhenAway.LOCAL
 
     def url(self, env: Mapping[str, str]) -> str:
-        """Return the URL; raises `ConfigError` when it cannot be had. Its password is a secret from then on."""
+        """Return the URL; raises `ConfigError` if it cannot be loaded.
+
+        Its password is treated as a secret from then on.
+        """
         url = self.ref.resolve(env).reveal()
         parsed = parse_database_url(url)
         if parsed is None:
             raise ConfigError(f"{self.ref.where}: not a PostgreSQL URL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
         if parsed.password:
-            with suppress(MalformedSecretError):  # a short one is noted all the same
+            with suppress(MalformedSecretError):  # a password too short to redact is registered all the same
                 Secret(parsed.password)
         return url
 
 
 def read_team(store: object, me: object, path: Path | None, env: Mapping[str, str]) -> TeamSettings | None:
-    """Read ``[store]`` and ``[me]``; None where no store of a team is named. Raises `ConfigError`."""
+    """Read ``[store]`` and ``[me]``; None if no shared store is configured. Raises `ConfigError`."""
     where = f"{path}: [store]"
     stored = _table(store, STORE_KEYS, where)
     mine = _table(me, ME_KEYS, f"{path}: [me]")

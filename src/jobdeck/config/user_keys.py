@@ -1,4 +1,4 @@
-"""Keys of the user's own: programs that a key of the screen runs with the selected jobs."""
+"""The user's own keys, which run programs for the selected jobs."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ KEYS = MappingProxyType(
         "label": "what the help and the palette call it; default: the name of the program",
     }
 )
-"""The keys of a key, and what they are for."""
+"""The settings of a key, with explanations for the reference."""
 
 MAX_KEYS = 32
 LONGEST_LABEL = 40
@@ -24,7 +24,7 @@ _KEY = re.compile(r"ctrl\+[a-z]|alt\+[a-z0-9]|f(?:[1-9]|1[0-2])|[A-Za-z0-9]", re
 
 @dataclass(frozen=True, slots=True)
 class UserKey:
-    """A key, the program and its arguments that it runs, and what a person calls that."""
+    """A key, the program it runs, and its label."""
 
     key: str
     run: tuple[str, ...]
@@ -32,7 +32,7 @@ class UserKey:
 
 
 def read_user_keys(raw: object, where: str) -> tuple[UserKey, ...]:
-    """Read the table ``[keys]``; raises `ConfigError` that names what is wrong and where."""
+    """Read the table ``[keys]``; raises `ConfigError` with what is wrong and where."""
     if not isinstance(raw, dict) or not all(isinstance(item, dict) for item in raw.values()):
         raise ConfigError(f'{where}: keys must be tables, written "ctrl+o" = {{ run = ["my-tool"] }} under [keys]')
     if len(raw) > MAX_KEYS:

@@ -1,5 +1,5 @@
-"""A session in a file: everything that changed an engine's jobs, in order, so that it can be played back.
+"""Recordings of sessions: everything that changed an engine's jobs, in order, for playback.
 
-A recording is gzip around lines of JSON: a header, then one entry a line. It holds what the screen showed and no more:
-no header of any request, no credential. `Recorder` writes one, `read_recording` reads it, `Replay` plays it.
+A recording is gzipped lines of JSON: a header, then one entry per line. It contains what the screen showed and no more:
+no request headers, no credentials. `Recorder` writes one, `read_recording` reads it, `ReplayEngine` plays it.
 """

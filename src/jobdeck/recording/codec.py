@@ -1,4 +1,4 @@
-"""Entries as lines of JSON and back. A file is anybody's: whatever is read is checked, bounded and cleaned."""
+"""Encodes entries as lines of JSON and decodes them. A file may come from anyone: all input is checked and limited."""
 
 import json
 import math
@@ -34,26 +34,26 @@ from jobdeck.recording.entries import (
 
 FORMAT = "jobdeck-recording"
 VERSION = 3
-"""Grows when an older jobdeck could not read what is written."""
+"""Incremented when an older jobdeck could not read the format."""
 
 MAX_TEXT = 256 * 1024
-"""Characters of one body, and of one result: a larger one is left out, and a note stands in its place."""
+"""Characters of one body or result: a larger one is replaced by a note."""
 
 MAX_LINE = 8 * 1024 * 1024
 """Bytes of one line."""
 
 MAX_BYTES = 256 * 1024 * 1024
-"""Bytes of a whole recording, unpacked."""
+"""Bytes of a whole recording, uncompressed."""
 
 MAX_RESULTS = MAX_LINE // 4
-"""Characters of all results in one list page; with more, only the short ones are recorded."""
+"""Characters of all results in one list page; above it, only results up to `SHORT_RESULT` are recorded."""
 
 SHORT_RESULT = 1_000
 MAX_LABEL = 4_500
-"""Characters of a text that is no result, body or error message; the rest is cut."""
+"""Characters of a text other than a result, body or error message; the rest is cut."""
 
 _REPEATED_ROWS = 16
-"""So many repeated rows weigh as much as a new one: they take 8 bytes of memory each."""
+"""This many repeated rows count as one new row: they take 8 bytes of memory each."""
 
 _EPOCH_US = 10**17
 _MOST = 10**12
@@ -64,10 +64,10 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "progress": (0, 1),
     "blocked_asked": (0, math.inf),
 }
-"""The least and the most of the numbers by the names of their fields; of others 0 to 10¹²."""
+"""The ranges of numbers by field name; other numbers are from 0 to 10¹²."""
 
 _LINES = {JobError: ("message", "details"), Observation: ("result", "facts"), Job: ("result", "facts")}
-"""The fields that may have several lines."""
+"""Text fields that may contain several lines."""
 
 _T = TypeVar("_T")
 
@@ -83,11 +83,7 @@ class _HeaderLine:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One entry under its name, or the moment of the end.
-
-    `rows` are those of a list. One that is as it was in an earlier page is the number of that one among all rows that
-    are written out: half of a recording is rows that did not change.
-    """
+    """One line: exactly one of the entries, or the time of the end."""
 
     added: Added | None = None
     restored: Restored | None = None
@@ -106,6 +102,8 @@ class _Line:
     slept: SleepNoticed | None = None
     end: Instant | None = None
     rows: tuple[Observation | int, ...] = ()
+    """The rows of a list. A row equal to an earlier one is written as that row's index: half of a recording is
+    unchanged rows."""
 
 
 _NAMES: dict[type, str] = {get_args(hint)[0]: name for name, hint in get_type_hints(_Line).items() if name != "rows"}
@@ -114,7 +112,7 @@ _LINE = TypeAdapter(_Line)
 
 
 class Encoder:
-    """Turns the entries of one recording into lines, each without its end."""
+    """Turns the entries of one recording into lines, without line ends."""
 
     def __init__(self) -> None:
         self._rows: dict[JobKey, tuple[Observation, int]] = {}
@@ -126,7 +124,7 @@ class Encoder:
         return _HEADER.dump_json(_HeaderLine(FORMAT, VERSION, header.version, header.started, profiles))
 
     def line(self, entry: Entry | Instant) -> bytes:
-        """Return the line of an entry, or of the end of a recording that was finished in order."""
+        """Return the line of an entry, or of the end of a recording that was finished properly."""
         rows: tuple[Observation | int, ...] = ()
         if not isinstance(entry, Instant):
             entry = _shortened(entry)
@@ -147,16 +145,16 @@ class Encoder:
 
 
 class Decoder:
-    """Turns the lines of one recording into entries: at most `allowed` of them, new rows of lists counted as well."""
+    """Turns the lines of one recording into entries: at most `allowed`, including new rows of lists."""
 
     def __init__(self, allowed: int) -> None:
         self._allowed = allowed
         self._rows: list[Observation] = []
 
     def header(self, line: bytes) -> tuple[Header | None, int, str]:
-        """Return the header, None of another version of the format, that version, and the jobdeck that wrote it.
+        """Return the header (None for another format version), the version, and the jobdeck that wrote it.
 
-        Raises ValueError for what is no header.
+        Raises ValueError if the line is not a header.
         """
         known = from_json(line)
         if not isinstance(known, dict) or known.get("format") != FORMAT or type(known.get("version")) is not int:
@@ -168,7 +166,7 @@ class Decoder:
         return Header(read.jobdeck, read.started, read.profiles), version, jobdeck
 
     def entry(self, line: bytes) -> Entry | Instant:
-        """Return the entry of a line, the moment of the end for the last; raises ValueError."""
+        """Return the entry of a line, or the time of the end for the last line; raises ValueError."""
         read = _LINE.validate_json(line, strict=True)
         found = [value for name in _NAMES.values() if (value := getattr(read, name)) is not None]
         if len(found) != 1:
@@ -200,7 +198,7 @@ class Decoder:
 
 
 def check(value: _T) -> _T:
-    """Return a value of the domain with every text clean; raises ValueError for a number or an ID that cannot be."""
+    """Return a value with all texts cleaned; raises ValueError for a number or ID out of range."""
     checked: _T = _check(value, "", lines=False)
     return checked
 
@@ -234,14 +232,14 @@ def _check(value: Any, name: str, *, lines: bool) -> Any:
 
 def _check_text(text: str, name: str, *, lines: bool) -> str:
     if name == "body":
-        return text  # what a server sent, byte for byte: cleaned where it is drawn, as that of a live session
+        return text  # as sent by the server: it is cleaned when it is drawn, as in a live session
     if (name == "id" and not is_id(text)) or (name == "account_group" and not all(map(is_id, text.split("/")))):
         raise ValueError(f"{name}: no such ID")
     return clean(text, lines=lines, limit=None if lines else MAX_LABEL)
 
 
 def _shortened(entry: Entry) -> Entry:
-    """Return an entry without the texts that are too long for a recording."""
+    """Return an entry without texts too long for a recording."""
     match entry:
         case Replied(observations=rows):
             size = sum(len(row.result or "") for row in rows)

@@ -1,4 +1,4 @@
-"""What a recording holds: applied in the same order to another registry, its entries give the same jobs again."""
+"""The entries of a recording; applied in order to a new registry, they produce the same jobs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class RecordingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A target began to be watched."""
+    """A target was added."""
 
     at: Instant
     target: Target
@@ -27,7 +27,7 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A job began to be watched in a remembered state."""
+    """A job was added in a saved state."""
 
     at: Instant
     job: Job
@@ -35,7 +35,7 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A job was no longer watched."""
+    """A job was removed."""
 
     at: Instant
     key: JobKey
@@ -43,7 +43,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class BatchChanged:
-    """A watched job was added again, as part of a batch."""
+    """A watched job was added again as part of a batch."""
 
     at: Instant
     key: JobKey
@@ -52,7 +52,7 @@ class BatchChanged:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A person acknowledged the trouble of a job, or took that back."""
+    """The user acknowledged or unacknowledged a job."""
 
     at: Instant
     key: JobKey
@@ -61,38 +61,43 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """A request was answered, or failed; `asked` is None for a list, of which there are the rows of watched jobs."""
+    """A request was answered, or failed."""
 
     at: Instant
     asked: JobKey | None
+    """None for a list."""
     exchange: Exchange
     observations: tuple[Observation, ...] = ()
+    """For a list, the rows of watched jobs."""
     body: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PeerUpdate:
-    """Another process learnt something of a job; with `result_missing` there is a result that it did not share."""
+    """Another process updated a job."""
 
     at: Instant
     job: Job
     exchange: Exchange | None = None
     result_missing: bool = False
+    """The job has a result, which that process did not share."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryLoaded:
-    """A job's remembered past was loaded: exchanges newest first, moments oldest first."""
+    """A job's saved history was loaded."""
 
     at: Instant
     key: JobKey
     exchanges: tuple[Exchange, ...]
+    """Newest first."""
     moments: tuple[TimelineEvent, ...]
+    """Oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutageChanged:
-    """No job of a profile could be polled because of `outage`, or (None) they could be again."""
+    """All jobs of a profile became unreachable because of `outage`, or, if it is None, reachable again."""
 
     at: Instant
     profile: str
@@ -101,18 +106,21 @@ class OutageChanged:
 
 @dataclass(frozen=True, slots=True)
 class ForecastChanged:
-    """What was expected of a job: the seconds between two polls, to its end, and without a change."""
+    """The forecast for a job changed."""
 
     at: Instant
     key: JobKey
     interval: float
+    """Seconds between two polls."""
     eta: tuple[float, float] | None = None
+    """Range of seconds until its end."""
     stall_after: float | None = None
+    """Seconds without a change after which it counts as stalled."""
 
 
 @dataclass(frozen=True, slots=True)
 class PollingStatus:
-    """The state of the polling; a budget's moments count the monotonic seconds of `at`."""
+    """The state of polling; times in `budgets` are monotonic seconds on the clock of `at`."""
 
     at: Instant
     paused: bool
@@ -126,37 +134,38 @@ Entry: TypeAlias = JobEntry | Replied | PeerUpdate | OutageChanged | PollingStat
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Who recorded, from when on, and the API behind each profile by name."""
+    """The first line of a recording."""
 
     version: str
+    """The jobdeck that recorded it."""
     started: Instant
     profiles: Mapping[str, str]
+    """The API of each profile, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimedEntry:
-    """An entry and its place: seconds since the recording began, never less than that of the entry before it."""
+    """An entry and its position."""
 
     at: float
+    """Seconds since the recording began; never decreases."""
     entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording, as far as it could be read.
-
-    `fault` says in one line why that may not be all of it, or not all as it was written; it is empty for a sound one.
-    With `damaged` it is not what its writer wrote; without, it was never finished: whoever wrote it was killed, or its
-    disk was full.
-    """
+    """A recording, as far as it could be read."""
 
     header: Header
     entries: tuple[TimedEntry, ...]
     seconds: float
     fault: str = ""
+    """Why it may be incomplete or altered, in one line; empty for a sound recording."""
     damaged: bool = False
+    """It differs from what was written. Otherwise a recording with a fault was never finished, because jobdeck was
+    killed or the disk was full."""
 
     @property
     def complete(self) -> bool:
-        """Whether it is all there, as it was written."""
+        """Whether it is complete and unaltered."""
         return not self.fault

@@ -1,4 +1,4 @@
-"""Reading a recording: hostile until proven otherwise, and never more of it in memory than it is allowed to be."""
+"""Reads recordings, which may be malicious: never more is in memory than allowed."""
 
 import gc
 import gzip
@@ -19,7 +19,7 @@ from jobdeck.recording.codec import MAX_BYTES, MAX_LINE, VERSION, Decoder
 from jobdeck.recording.entries import Header, Recording, RecordingError, TimedEntry
 
 MAX_ENTRIES = 2_000_000
-"""Entries of a whole recording; rows of a list that are no repetition count as well."""
+"""Entries of a whole recording, including list rows that do not repeat an earlier one."""
 
 MAX_SECONDS = 400 * 86_400.0
 CHUNK = 64 * 1024
@@ -28,10 +28,10 @@ _WHERE = re.compile(r" at line 1 column (\d+)$")
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a recording of some size may contain: a small one must not take the time and memory of a large one.
+    """Limits for a recording by file size: a small file must not take the time and memory of a large one.
 
-    Real ones unpack to 10 to 20 times their size, with a line for every 70 bytes of it; 145 kB of one that was made
-    to hurt took 18 s and 614 MB.
+    Real recordings unpack to 10 to 20 times their size, with a line for every 70 bytes of it; a malicious file of 145
+    kB took 18 s and 614 MB.
     """
 
     size: int
@@ -39,29 +39,28 @@ class Allowance:
 
     @property
     def unpacked(self) -> int:
-        """Bytes that it may unpack to."""
+        """The limit of uncompressed bytes."""
         return min(MAX_BYTES, 8 * 1024 * 1024 + 100 * self.size)
 
     @property
     def lines(self) -> int:
-        """Lines that it may have."""
+        """The limit of lines."""
         return 20_000 + self.size // 2
 
     @property
     def entries(self) -> int:
-        """Entries and rows that it may have."""
+        """The limit of entries and rows."""
         return min(MAX_ENTRIES, 50_000 + 2 * self.size)
 
 
 def read_recording(path: Path) -> Recording:
     """Read and check a whole recording; raises `RecordingError`.
 
-    One that breaks off anywhere after its header, or that is damaged behind its first entry, is read as far as it
-    goes.
+    A recording that is cut off after its header, or damaged after its first entry, is read as far as possible.
     """
     name = one_line(str(path), 200)
     collecting = gc.isenabled()
-    # All that is made here stays: looking through it for garbage, again and again, takes a quarter of the time.
+    # Everything created here is kept: garbage collections would scan it repeatedly, for a quarter of the time.
     gc.disable()
     try:
         with open_regular(path) as file:
@@ -87,7 +86,7 @@ def _read(name: str, file: BinaryIO) -> Recording:
             entry = decoder.entry(line)
             finished = isinstance(entry, Instant)
             at = entry if isinstance(entry, Instant) else entry.at
-            seconds = max(seconds, _place(at, header.started))
+            seconds = max(seconds, _position(at, header.started))
             if not isinstance(entry, Instant):
                 entries.append(TimedEntry(seconds, entry))
     except ValidationError as error:
@@ -107,8 +106,8 @@ def _read(name: str, file: BinaryIO) -> Recording:
     return Recording(header, tuple(entries), seconds, fault, damaged)
 
 
-def _place(at: Instant, started: Instant) -> float:
-    """Return the seconds from the beginning to a moment; raises ValueError where a clock cannot have come to."""
+def _position(at: Instant, started: Instant) -> float:
+    """Return the seconds from the start to a time; raises ValueError if they are out of range."""
     seconds = at.mono - started.mono
     if max(seconds, abs(at.us - started.us) / 1e6) > MAX_SECONDS:
         raise ValueError("it exceeds the maximum length of a recording")
@@ -116,9 +115,9 @@ def _place(at: Instant, started: Instant) -> float:
 
 
 def _measure(name: str, file: BinaryIO, allowance: Allowance) -> None:
-    """Refuse what unpacks to too much, before any of it is read: unpacking alone takes 2 ms a megabyte.
+    """Reject a file that unpacks to too much before it is read: unpacking alone takes 2 ms per megabyte.
 
-    A recording is packed in one piece. Of others, 4 MB are 200,000 empty ones, which take 25 µs each.
+    A recording is one gzip member. Otherwise 4 MB could contain 200,000 empty ones, which take 25 µs each.
     """
     size = lines = 0
     file.seek(0)
@@ -127,7 +126,7 @@ def _measure(name: str, file: BinaryIO, allowance: Allowance) -> None:
         try:
             chunk = unpacker.decompress(packed, CHUNK)
         except zlib.error:
-            return  # what is damaged is shown as far as that
+            return  # a damaged recording is shown up to the damage
         size += len(chunk)
         lines += chunk.count(b"\n")
         if size > allowance.unpacked or lines > allowance.lines:
@@ -152,9 +151,9 @@ def _header(name: str, decoder: Decoder, lines: "_Lines") -> Header:
 
 
 class _Lines(Iterator[bytes]):
-    """The whole lines of a file, as far as it can be unpacked; raises ValueError for one longer than a recording has.
+    """The complete lines of a file, as far as it can be unpacked; raises ValueError for a line that is too long.
 
-    `number` is that of the last line that was asked for, `damaged` whether the file is not what was packed.
+    `number` is that of the last line, `damaged` whether the file was altered.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -177,7 +176,7 @@ class _Lines(Iterator[bytes]):
                 raise ValueError(f"it is longer than {MAX_LINE // 1024 // 1024} MiB")
 
     def unpacked(self) -> Iterator[bytes]:
-        """Yield what a file unpacks to, in small pieces, until it ends or breaks off."""
+        """Yield the uncompressed content in small pieces, until it ends or is cut off."""
         with gzip.GzipFile(fileobj=self._file, mode="rb") as packed:
             while True:
                 try:
@@ -185,7 +184,7 @@ class _Lines(Iterator[bytes]):
                 except EOFError:
                     return
                 except (zlib.error, gzip.BadGzipFile):
-                    # The sum at the end is of what was packed: where it is another, something in between is.
+                    # The checksum at the end does not match: something before it was altered.
                     self.damaged = True
                     return
                 if not chunk:
@@ -196,6 +195,6 @@ class _Lines(Iterator[bytes]):
 def _reason(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    # It counts lines of its own, of which there is one.
+    # pydantic counts lines within the one line that it gets.
     said = _WHERE.sub(r" at character \1", first["msg"])
     return f"{where}: {said}" if where else said

@@ -1,4 +1,4 @@
-"""Recording a session: a registry that logs every change before it applies it."""
+"""Records a session: a registry that logs every change before applying it."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -23,14 +23,14 @@ from jobdeck.recording import entries as e
 from jobdeck.recording.writer import Writer
 
 STATUS_SECONDS = 1.0
-"""How often the state of the budgets is recorded, if it changed."""
+"""How often the state of the rate limits is recorded, if it changed."""
 
 
 class Recorder:
-    """Records one engine from before its first job on. `close` it when the engine is closed."""
+    """Records one engine, from before its first job. Call `close` after the engine is closed."""
 
     def __init__(self, path: Path, profiles: Mapping[str, str], clock: Timer) -> None:
-        """Make the file, for `profiles` (the API behind each by name); raises `RecordingError`."""
+        """Create the file, for `profiles` (the API of each by name); raises `RecordingError`."""
         self.name = one_line(str(path), 200)
         self._on_error: Callable[[str], object] | None = None
         self._error = ""
@@ -41,7 +41,7 @@ class Recorder:
         self.registry: Registry = RecordedRegistry(self._writer.write, clock)
 
     def follow(self, engine: Engine) -> None:
-        """Record what happens to whole profiles as well, until the engine is closed. Needs a running loop."""
+        """Record events of whole profiles too, until the engine is closed. Needs a running loop."""
         loop = asyncio.get_running_loop()
         self._tasks = (
             loop.create_task(self._record_events(engine.subscribe()), name="recorded events"),
@@ -49,13 +49,16 @@ class Recorder:
         )
 
     def when_it_ends(self, on_error: Callable[[str], object]) -> None:
-        """Set who is called, with a line, when recording has to stop; it may have already. Needs a running loop."""
+        """Set the callback for when recording stops with an error, which may have happened already.
+
+        Needs a running loop.
+        """
         self._loop = asyncio.get_running_loop()
         self._on_error = on_error
         self._report()
 
     async def close(self) -> None:
-        """Put everything on disk, with the end that tells a whole recording from one that breaks off."""
+        """Write everything to disk, with the end mark of a complete recording."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -71,7 +74,7 @@ class Recorder:
             changes.close()
 
     async def _record_status(self, engine: Engine) -> None:
-        """Record the state of the polling: a budget recovers by the second, and no event says so."""
+        """Record the state of polling: the rate limits recover every second, without an event."""
         never, last = asyncio.Event(), None
         while True:
             at = self._clock.now()
@@ -84,19 +87,19 @@ class Recorder:
     def _fail(self, message: str) -> None:
         self._error = message
         if self._loop is not None:
-            # A loop that was closed meanwhile has nobody left who listens.
+            # After the loop is closed, nobody is left to be told.
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._report)
 
     def _report(self) -> None:
-        """Report an error, once: it may come from another thread, and before anybody listens."""
+        """Report an error, once: it may come from another thread, and before there is a callback."""
         if self._error and self._on_error is not None:
             on_error, self._on_error = self._on_error, None
             on_error(self._error)
 
 
 class RecordedRegistry(Registry):
-    """A registry that logs every change in order; applied to another one, they make the same jobs."""
+    """A registry that logs every change in order; applied to another registry, they produce the same jobs."""
 
     def __init__(self, record: Callable[[e.Entry], object], clock: Clock) -> None:
         super().__init__()
@@ -111,7 +114,7 @@ class RecordedRegistry(Registry):
         return added
 
     def move_to_batch(self, target: Target) -> Job | None:
-        """Move and record, if it is another batch."""
+        """Record and move, if the batch is another one."""
         moved = super().move_to_batch(target)
         if moved is not None:
             self._record(e.BatchChanged(self._clock.now(), moved.key, moved.target.batch))
@@ -132,13 +135,13 @@ class RecordedRegistry(Registry):
         return removed
 
     def merge_history(self, key: JobKey, exchanges: Sequence[Exchange], moments: Sequence[TimelineEvent]) -> Job | None:
-        """Record and join the history."""
+        """Record and merge the history."""
         if exchanges or moments:
             self._record(e.HistoryLoaded(self._clock.now(), key, tuple(exchanges), tuple(moments)))
         return super().merge_history(key, exchanges, moments)
 
     def mark_unreachable(self, profile: str, outage: Problem | None) -> tuple[Job, ...]:
-        """Record and note the outage."""
+        """Record and mark."""
         self._record(e.OutageChanged(self._clock.now(), profile, outage))
         return super().mark_unreachable(profile, outage)
 
@@ -154,7 +157,7 @@ class RecordedRegistry(Registry):
         return super().merge_external(heard, exchange, result_missing=result_missing)
 
     def note_action(self, key: JobKey, reply: PollResult) -> Job | None:
-        """Record and keep the exchange, as one that another process might have had: it changed nothing."""
+        """Record and store the exchange like one of another process: it changed nothing."""
         if key in self.jobs:
             self._record(e.PeerUpdate(self._clock.now(), self.jobs[key].without_result(), reply.exchange))
         return super().note_action(key, reply)
@@ -162,7 +165,7 @@ class RecordedRegistry(Registry):
     def set_forecast(
         self, key: JobKey, interval: float, eta: tuple[float, float] | None, stall_after: float | None
     ) -> Job:
-        """Apply and record, if it is something new."""
+        """Apply the forecast, and record it if it changed."""
         before = self.jobs[key]
         after = super().set_forecast(key, interval, eta, stall_after)
         if after is not before:
@@ -170,7 +173,7 @@ class RecordedRegistry(Registry):
         return after
 
     def apply(self, asked: JobKey | None, reply: PollResult, now: Instant) -> RegistryChange:
-        """Record and apply; what is remembered is recorded before the reply that makes it count."""
+        """Record and apply; a restored job is recorded before the reply that it is restored for."""
         self.restore_remembered(asked, reply, now)
         if asked is None:
             profile = reply.exchange.profile

@@ -1,7 +1,7 @@
-"""Playing a recording back: an engine for the screen that sends nothing, in the recording's own time.
+"""Plays a recording: an engine for the screen that sends nothing, on the recording's clock.
 
-Each frame moves time by a fixed step, so the same keys at the same frames give the same screens, however fast the
-machine is.
+Each frame advances time by a fixed step, so that the same keys at the same frames produce the same screens, however
+fast the machine is.
 """
 
 import asyncio
@@ -24,20 +24,20 @@ SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 60.0, 240.0)
 
 CHECKPOINT_ENTRIES = 4_000
 MAX_CHECKPOINTS = 32
-"""States that are kept for going back, at most, and the least of entries between two of them."""
+"""The maximum number of states kept for jumping back; `CHECKPOINT_ENTRIES` is the minimum distance between two."""
 
 MAX_CHECKPOINT_JOBS = 40_000
-"""Jobs in all of them, of some 2 kB each."""
+"""The total of jobs in all of them, at about 2 kB each."""
 
 
 class ReplayEngine:
-    """An engine that plays a recording, and the controls of it. It belongs to one event loop."""
+    """An engine that plays a recording, and its controls. It belongs to one event loop."""
 
     PACE = FRAME_SECONDS
-    """Seconds of ours between two frames."""
+    """Real seconds between two frames."""
 
     def __init__(self, recording: Recording, *, at: float = 0.0, speed: float = 1.0, playing: bool = True) -> None:
-        """Play from `at` seconds after the beginning on, `speed` times as fast as it was recorded."""
+        """Start at `at` seconds after the beginning, playing `speed` times as fast as recorded."""
         self.playing = playing
         self.speed = speed
         self.length = recording.seconds
@@ -62,7 +62,7 @@ class ReplayEngine:
         self._due = 0.0
 
     def now(self) -> Instant:
-        """Return the moment that is shown, on the clocks of the recording."""
+        """Return the time shown, on the recording's clocks."""
         return Instant(self._clock.timestamp_at(self.position), self._started.mono + self.position)
 
     @property
@@ -71,51 +71,51 @@ class ReplayEngine:
         return self.position >= self.length
 
     def toggle(self) -> None:
-        """Stand still, or go on; at the end, begin anew."""
+        """Play or pause; at the end, start again."""
         self.playing = not self.playing
         if self.playing and self.finished:
             self.seek(0.0)
         self._wake.set()
 
     def change_speed(self, by: int) -> None:
-        """Play at the next higher speed, or the next lower one."""
+        """Change to the next higher or lower speed."""
         place = bisect_left(SPEEDS, self.speed) + by
         self.speed = SPEEDS[min(max(place, 0), len(SPEEDS) - 1)]
         self._wake.set()
 
     def step(self, by: int) -> None:
-        """Stand still at the next thing that happened, or at the one before."""
+        """Pause at the next response or change, or at the previous one."""
         at = self.position if self._wanted is None else self._wanted
         place = bisect_right(self._steps, at) if by > 0 else bisect_left(self._steps, at) - 1
         self.playing = False
         self.seek(self._steps[place] if 0 <= place < len(self._steps) else self.length if by > 0 else 0.0)
 
     def seek(self, seconds: float) -> None:
-        """Show the moment so many seconds after the beginning; the screen is drawn anew from it alone."""
+        """Jump to a position in seconds; the screen is redrawn from it alone."""
         self._wanted = min(max(seconds, 0.0), self.length)
         self._wake.set()
 
     @property
     def time_hint(self) -> str:
-        """How a person may type a moment, by example."""
+        """Examples of how to type a time."""
         return TIME_HINT
 
     def parse_time(self, text: str) -> float:
-        """Return the place of the moment that a person means; raises `TimeParseError`."""
+        """Parse a time into a position in seconds; raises `TimeParseError`."""
         return self._clock.parse(text, self.position if self._drawn else None)
 
     def timestamp_at(self, seconds: float) -> int:
-        """Return the date of a moment, in microseconds since the epoch."""
+        """Convert a position in seconds into microseconds since the epoch."""
         return self._clock.timestamp_at(seconds)
 
     @property
     def spans_days(self) -> bool:
-        """Whether a time of day alone does not tell which moment is meant."""
+        """Whether a time of day is ambiguous."""
         return self._clock.spans_days
 
     @property
     def jobs(self) -> Mapping[JobKey, Job]:
-        """The jobs as they were."""
+        """The jobs at the current position."""
         return self._state.registry.jobs
 
     @property
@@ -124,43 +124,43 @@ class ReplayEngine:
         return self._state.status.paused
 
     def exchanges(self, key: JobKey) -> tuple[Exchange, ...]:
-        """Return the exchanges about a job up to now, newest first."""
+        """Return the exchanges of a job up to the current position, newest first."""
         return self._state.registry.log_of(key).exchanges
 
     def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:
-        """Return what had happened to a job, oldest first."""
+        """Return a job's timeline, oldest first."""
         return self._state.registry.log_of(key).timeline
 
     def previous(self, key: JobKey) -> Job | None:
-        """Return a job's state before its newest change."""
+        """Return a job before its newest change."""
         return self._state.registry.log_of(key).previous
 
     def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
-        """Return how a job's progress had moved."""
+        """Return the changes of a job's progress."""
         return self._state.registry.log_of(key).progress_samples
 
     def content(self, exchange: Exchange) -> ExchangeContent | None:
-        """Return what was recorded of an exchange beside itself: the body of a poll."""
+        """Return the recorded body of a poll."""
         return self._state.registry.content(exchange)
 
     def newest_content(self, key: JobKey) -> ExchangeContent | None:
-        """Return what has the newest body about a job."""
+        """Return the exchange with a job's newest body."""
         return self._state.registry.newest_content(key)
 
     def quotas(self) -> Mapping[str, QuotaSnapshot]:
-        """Return how the budgets stood."""
+        """Return the use of each profile's rate limit."""
         return self._state.status.budgets
 
     def halted(self) -> Mapping[str, Problem]:
-        """Return the profiles that were halted."""
+        """Return the profiles whose polling was stopped."""
         return self._state.status.halted
 
     def next_probe_at(self, profile: str) -> float | None:
-        """Return None: it is not on record."""
+        """Return None: it is not recorded."""
         return None
 
     def next_poll(self, key: JobKey) -> NextPoll | None:
-        """Return when a job was polled next, which is known here; None when that is not on record."""
+        """Return when a job was polled next; None if that is not recorded."""
         job, polls = self.jobs.get(key), self._polls.get(key, [])
         place = bisect_right(polls, self.position)
         if job is None or place == len(polls):
@@ -168,7 +168,7 @@ class ReplayEngine:
         return NextPoll(self._started.mono + polls[place], job.interval, job.failures)
 
     def subscribe(self) -> "Frames":
-        """Return the frames. There is one reader of them: each that is read moves time on."""
+        """Return the frames, for one reader: reading a frame advances time."""
         return Frames(self._next, self.close)
 
     def close(self) -> None:
@@ -177,7 +177,7 @@ class ReplayEngine:
         self._wake.set()
 
     async def _next(self) -> ChangeSet | None:
-        """Return the next frame when it is due; None when there is none any more."""
+        """Return the next frame when it is due; None after `close`."""
         while not self._closed:
             self._wake.clear()
             if self._wanted is not None:
@@ -190,8 +190,8 @@ class ReplayEngine:
             if not self.playing:
                 await self._wake.wait()
                 continue
-            # From when the last was due, so that drawing it takes no time; a screen that is slower than that gets
-            # all frames, later.
+            # Measured from when the last frame was due, so that drawing takes no time; a slower screen gets all frames,
+            # later.
             time = asyncio.get_running_loop().time()
             due = max(self._due + self.PACE, time)
             try:
@@ -224,7 +224,7 @@ class ReplayEngine:
         return changes.batch(state.registry)
 
     def _keep_checkpoint(self, number: int) -> None:
-        """Keep the state before an entry, unless all that are kept would be too much."""
+        """Store the state before an entry, unless all stored states would be too large."""
         state, kept = self._state, self._checkpoints
         if number not in kept and (len(kept) + 1) * len(state.registry.jobs) <= MAX_CHECKPOINT_JOBS:
             state.applied = number
@@ -232,7 +232,7 @@ class ReplayEngine:
 
 
 class Frames:
-    """What a screen draws, one frame at a time."""
+    """The frames that a screen draws."""
 
     def __init__(self, next_frame: Callable[[], Awaitable[ChangeSet | None]], close: Callable[[], None]) -> None:
         self._next = next_frame

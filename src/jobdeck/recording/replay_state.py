@@ -1,4 +1,4 @@
-"""What the entries of a recording amount to: jobs, as they were at each moment."""
+"""The jobs that result from a recording's entries, at each time."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,35 +15,35 @@ from jobdeck.http.base import PollResult
 from jobdeck.recording import entries as e
 
 STEP_SECONDS = 0.05
-"""What follows an answer within this time belongs to it: one step goes over both."""
+"""What follows a response within this time belongs to the same step."""
 
 
 class RankTracker:
-    """Where each job stands in the order of need, change by change: the same whichever frames they come in."""
+    """Tracks the rank of each job, change by change, so that it does not depend on the division into frames."""
 
     def __init__(self) -> None:
         self.ranks: dict[JobKey, Rank] = {}
         self._arrived = 0
 
     def copy(self) -> "RankTracker":
-        """Return another that goes on from here by itself."""
+        """Return an independent copy."""
         other = RankTracker()
         other.ranks, other._arrived = dict(self.ranks), self._arrived
         return other
 
     def update(self, job: Job) -> None:
-        """Rank a job that looks different."""
+        """Update the rank of a changed job."""
         before = self.ranks.get(job.key)
         self._arrived += before is None
         self.ranks[job.key] = rank(job, job.observed or job.added, before, self._arrived)
 
     def drop(self, key: JobKey) -> None:
-        """Forget a job."""
+        """Remove a job."""
         self.ranks.pop(key, None)
 
 
 class FrameChanges:
-    """What changed between two frames; the ranks of all jobs are updated with it."""
+    """The changes between two frames; also updates the ranks."""
 
     def __init__(self, ranks: RankTracker) -> None:
         self._ranks = ranks
@@ -53,7 +53,7 @@ class FrameChanges:
         self.events: list[Event] = []
 
     def touch(self, *jobs: Job | None) -> None:
-        """Add jobs that look different."""
+        """Add changed jobs."""
         for job in jobs:
             if job is not None:
                 self.removed.pop(job.key, None)
@@ -61,30 +61,29 @@ class FrameChanges:
                 self._ranks.update(job)
 
     def remove(self, key: JobKey) -> None:
-        """Add a job that is no longer there."""
+        """Add a removed job."""
         self.removed[key] = None
         self._ranks.drop(key)
 
     def apply(self, applied: RegistryChange, exchange: Exchange | None) -> None:
-        """Add what an answer changed."""
+        """Add the changes of a response."""
         self.touch(*applied.jobs)
         self.events.extend(applied.events)
         if exchange is not None:
             self.exchanges.append(exchange)
 
     def batch(self, registry: Registry) -> ChangeSet:
-        """Return all of it, each job in its newest state."""
+        """Return all changes, each job in its newest state."""
         jobs = tuple(registry.jobs[key] for key in self.keys if key in registry.jobs)
         ranks = {job.key: self._ranks.ranks[job.key] for job in jobs}
         return ChangeSet(jobs, tuple(self.removed), tuple(self.exchanges), tuple(self.events), ranks=ranks)
 
 
 class ReplayState:
-    """What the entries so far amount to; `applied` is how many of them there were.
+    """The result of the entries so far; `applied` is their number.
 
-    A row of a list that repeats the one before only makes its job's answer newer. Those are the most of a recording
-    (100,000 an hour), so they are noted, and the newest is applied when something else is said of the job, or by
-    `settle`: applied one by one, they took a second or two of every seek.
+    Unchanged list rows only refresh the job's age. They are most of a recording (100,000 per hour), so only the newest
+    is applied, when needed or by `settle`: applying each cost 1–2 s per seek.
     """
 
     def __init__(self) -> None:
@@ -96,7 +95,7 @@ class ReplayState:
         self._repeated: dict[JobKey, e.Replied] = {}
 
     def copy(self) -> "ReplayState":
-        """Return another that goes on from here by itself."""
+        """Return an independent copy."""
         other = ReplayState()
         other.registry, other.ranks, other.status = self.registry.copy(), self.ranks.copy(), self.status
         other.applied = self.applied
@@ -104,7 +103,7 @@ class ReplayState:
         return other
 
     def apply(self, entry: e.Entry, changes: FrameChanges) -> None:
-        """Apply an entry, and add what it changed."""
+        """Apply an entry, and add its changes."""
         match entry:
             case e.PollingStatus():
                 self.status = entry
@@ -123,7 +122,7 @@ class ReplayState:
                 self._apply_to_job(entry, changes)
 
     def settle(self, changes: FrameChanges) -> None:
-        """Apply the repeated rows that have only been noted: a frame shows how new each answer is."""
+        """Apply the pending unchanged rows, because a frame shows the age of each job's data."""
         for key in tuple(self._repeated):
             self._settle(key, changes)
 
@@ -131,7 +130,7 @@ class ReplayState:
         asked, exchange = entry.asked, entry.exchange
         if asked is None:
             self._apply_list(entry, changes)
-        # A poll without a problem has one observation; whoever wrote the file may not have known.
+        # A poll without a problem has one observation, but a file may contain anything.
         elif exchange.problem is not None or entry.observations:
             self._settle(asked, changes)
             self._rows.pop(asked, None)
@@ -157,7 +156,7 @@ class ReplayState:
                 changed[key] = row
         changes.apply(registry.apply(None, PollResult(exchange, tuple(changed.values())), entry.at), exchange)
         for key, row in changed.items():
-            # One that an answer to a later request had overtaken is not what is known now.
+            # A row that was overtaken by the response to a later request is not the known state.
             if registry.jobs[key].sequence == exchange.sequence:
                 self._rows[key] = row
             else:
@@ -202,7 +201,7 @@ class ReplayState:
 
 
 def step_times(entries: Iterable[e.TimedEntry]) -> list[float]:
-    """Return the moments at which something happened, each with what followed of it."""
+    """Return the times of responses and changes, each merged with what directly follows it."""
     times: list[float] = []
     begun = 0.0
     for timed in entries:
@@ -217,7 +216,7 @@ def step_times(entries: Iterable[e.TimedEntry]) -> list[float]:
 
 
 def poll_times(entries: Iterable[e.TimedEntry]) -> dict[JobKey, list[float]]:
-    """Return when each job was polled, alone or in a list."""
+    """Return when each job was polled, individually or in a list."""
     times: dict[JobKey, list[float]] = {}
     for timed in entries:
         if isinstance(timed.entry, e.Replied):
@@ -229,7 +228,7 @@ def poll_times(entries: Iterable[e.TimedEntry]) -> dict[JobKey, list[float]]:
 
 
 def failure_times(entries: Iterable[e.TimedEntry]) -> list[float]:
-    """Return when jobs were seen to fail; of one that had failed when it was first seen, none."""
+    """Return when jobs failed, except jobs that had failed when they were first seen."""
     times: list[float] = []
     unfinished: set[JobKey] = set()
     for timed in entries:

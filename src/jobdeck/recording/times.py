@@ -1,4 +1,4 @@
-"""Which moment of a recording a person means: by its clock, from where they are, or as a part of the whole."""
+"""Parses times in a recording: clock times, offsets and percentages."""
 
 import math
 import re
@@ -10,29 +10,26 @@ from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 
 TIME_HINT = "14:02, 14:02:30, +5m, -30s, 50%"
-"""What a person may type, by example; also a date before the time, and a time since the beginning (5m)."""
+"""Examples of what the user may type; also a date before the time, and an offset from the start (5m)."""
 
 JITTER_US = 2_000
-"""The two clocks of a moment are read one after the other: so much between them is no change of either."""
+"""The two clocks are read one after the other: a difference up to this is not a change of either."""
 
 _DAY = 86_400.0
 _EPOCH = date(1970, 1, 1).toordinal()
-_UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 _CLOCK = re.compile(r"(?:(\d{4}-\d\d-\d\d)[T ])?([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d(?:\.\d{1,6})?))?Z?", re.ASCII)
-_SPAN = re.compile(r"([+-]?)((?:\d{1,9}(?:\.\d{1,6})?[dhms])+|\d{1,9}(?:\.\d{1,6})?)", re.ASCII)
-_PART = re.compile(r"(\d+(?:\.\d+)?)([dhms])", re.ASCII)
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%", re.ASCII)
 
 
 class TimeParseError(ValueError):
-    """There is no such moment; the message says why in one line, and repeats nothing of what was typed."""
+    """The time is invalid; the message says why in one line, and does not repeat the input."""
 
 
 class RecordingClock:
-    """The dates of a recording by its seconds, which go on while the machine sleeps or its clock is set."""
+    """Converts a recording's seconds into dates, even if the machine slept or its clock was changed."""
 
     def __init__(self, started: Instant, moments: Iterable[tuple[float, Instant]], seconds: float) -> None:
-        """Take what both clocks showed, with the place of each moment, in order, and how long the recording is."""
+        """Take the readings of both clocks, in order, with their positions, and the length in seconds."""
         self.seconds = seconds
         self._from: list[float] = [0.0]
         self._zeros: list[int] = [started.us]
@@ -43,22 +40,22 @@ class RecordingClock:
                 self._zeros.append(zero)
 
     def timestamp_at(self, place: float) -> int:
-        """Return the date at a place, in microseconds since the epoch."""
+        """Return the date at a position, in microseconds since the epoch."""
         return self._zeros[max(0, bisect_right(self._from, place) - 1)] + round(place * 1e6)
 
     @property
     def spans_days(self) -> bool:
-        """Whether a time of day alone does not tell which moment is meant."""
+        """Whether a time of day is ambiguous."""
         return (
             humanize.format_datetime(self.timestamp_at(0.0))[:10]
             != humanize.format_datetime(self.timestamp_at(self.seconds))[:10]
         )
 
     def parse(self, text: str, shown: float | None = None) -> float:
-        """Return the place that a person means while `shown` is on the screen, None before anything is.
+        """Parse a time into a position, given the position `shown` on the screen, if any.
 
-        Of a time of day that came more than once, the nearest. A span from here ends at the ends of the recording;
-        with nothing shown, ``-30s`` counts from its end. Raises `TimeParseError`.
+        Of a time of day that occurs more than once, the nearest is returned. A relative offset is limited to the
+        recording; with nothing shown, ``-30s`` counts from its end. Raises `TimeParseError`.
         """
         text = text.strip()
         if len(text) <= 64:
@@ -66,8 +63,10 @@ class RecordingClock:
                 return self._by_clock(match, shown or 0.0)
             if match := _PERCENT.fullmatch(text):
                 return self._within(float(match[1]) / 100 * self.seconds)
-            if match := _SPAN.fullmatch(text):
-                return self._by_span(match[1], _seconds(match[2]), shown)
+            sign = text[: text.startswith(("+", "-"))]
+            seconds = _seconds(text.removeprefix(sign))
+            if seconds is not None:
+                return self._by_span(sign, seconds, shown)
         raise TimeParseError(f"not a time such as {TIME_HINT}")
 
     def _by_span(self, sign: str, seconds: float, shown: float | None) -> float:
@@ -90,26 +89,26 @@ class RecordingClock:
     def _by_clock(self, match: re.Match[str], shown: float) -> float:
         day, hours, minutes, rest = match.groups()
         time_of_day = int(hours) * 3_600 + int(minutes) * 60 + float(rest or 0.0)
-        # 14:02 is all of that minute: a recording that begins in the middle of it has its rest.
+        # 14:02 is the whole minute: a recording that begins within it has the rest of it.
         unit = 60.0 if rest is None else 1.0
         try:
             found = list(self._places(time_of_day, unit, date.fromisoformat(day).toordinal() - _EPOCH if day else None))
         except ValueError:
-            found = []  # as with 2026-02-31
+            found = []  # for example 2026-02-31
         if not found:
             raise self._outside()
         return min(found, key=lambda place: abs(place - shown))
 
     def _places(self, time_of_day: float, unit: float, only: int | None) -> Iterator[float]:
-        """Yield every place at which the clock showed a time, on day `only` since the epoch if there is one.
+        """Yield every position at which the clock showed a time, optionally only on day `only` since the epoch.
 
-        One that it leapt over is where it went on.
+        A time that the clock skipped maps to the position after the jump.
         """
         for number, (place, zero) in enumerate(zip(self._from, self._zeros, strict=True)):
             end = self._from[number + 1] if number + 1 < len(self._from) else self.seconds
             begun, ended = zero / 1e6 + place, zero / 1e6 + end
             leapt = max(ended, self.timestamp_at(end) / 1e6)
-            # Of the days that it leapt over the first will do, for all lead to the same place.
+            # One of the skipped days is enough, because all of them map to the same position.
             last = min(math.floor(leapt / _DAY), math.floor(ended / _DAY) + 1)
             for day in range(math.floor(begun / _DAY) - 1, last + 1) if only is None else (only,):
                 at = day * _DAY + time_of_day
@@ -117,6 +116,6 @@ class RecordingClock:
                     yield min(max(at - zero / 1e6, place), end)
 
 
-def _seconds(text: str) -> float:
-    parts = _PART.findall(text)
-    return sum(float(number) * _UNITS[unit] for number, unit in parts) if parts else float(text)
+def _seconds(text: str) -> float | None:
+    """Parse a duration, in seconds if it has no unit."""
+    return humanize.parse_duration(text if any(unit in text for unit in "dhms") else f"{text}s")

@@ -1,4 +1,4 @@
-"""Writing a recording beside the engine, which never waits for it."""
+"""Writes a recording in a thread; the engine never waits for it."""
 
 import gzip
 import logging
@@ -17,10 +17,10 @@ from jobdeck.recording.codec import MAX_BYTES, MAX_LINE, Encoder
 from jobdeck.recording.entries import Entry, Header, RecordingError
 
 FLUSH_SECONDS = 5.0
-"""How often the recording reaches the disk: a killed process loses at most the last of them."""
+"""How often the recording is flushed: a killed process loses at most this much."""
 
 BACKLOG = 20_000
-"""Entries that may wait to be written: a disk that takes no more must not fill the memory."""
+"""Entries that may wait to be written: a full disk must not fill the memory."""
 
 CLOSE_SECONDS = 1.5
 LEVEL = 9
@@ -29,14 +29,14 @@ _log = logging.getLogger(__name__)
 
 
 class Writer:
-    """Writes entries in a thread of its own, in their order.
+    """Writes entries in order, in its own thread.
 
-    The first error ends it: `on_error` is called once, from that thread, with a line that says so, and every later
-    entry is dropped. Nothing raises once it has been made.
+    The first error stops it: `on_error` is called once, from that thread, with a message, and later entries are
+    dropped. After construction nothing raises.
     """
 
     def __init__(self, path: Path, header: Header, on_error: Callable[[str], object]) -> None:
-        """Make the file, readable by its owner alone; raises `RecordingError`, also for one that is there already."""
+        """Create the file, readable only by its owner; raises `RecordingError`, also if it already exists."""
         self._name = one_line(str(path), 200)
         self._file = _create(path, self._name)
         self._header = header
@@ -48,7 +48,7 @@ class Writer:
         self._thread.start()
 
     def write(self, entry: Entry) -> None:
-        """Write an entry soon; does not wait."""
+        """Queue an entry; never blocks."""
         if self._failed:
             return
         try:
@@ -57,7 +57,7 @@ class Writer:
             self._fail("the disk is too slow")
 
     def close(self, at: Instant) -> bool:
-        """Write what is left and the end; returns whether that was done within a second or two."""
+        """Write the remaining entries and the end; returns whether that succeeded in time."""
         with suppress(Full):
             self._queue.put_nowait(at)
         self._thread.join(CLOSE_SECONDS)
@@ -77,7 +77,7 @@ class Writer:
     def _write(self, packed: gzip.GzipFile) -> None:
         flushed, dirty, written = 0.0, True, 0
         while not self._failed:
-            # The first lines go to the disk at once, then never more often than is worth a block of its own.
+            # The first lines are flushed at once, later ones only as often as a separate compressed block is worth.
             due = flushed + FLUSH_SECONDS - time.monotonic()
             if dirty and due <= 0:
                 packed.flush()

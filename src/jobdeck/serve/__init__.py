@@ -1,1 +1,1 @@
-"""The screen for browsers: a small web server on loopback that hands terminals to whoever holds its token."""
+"""The screen in browsers: a small web server on loopback that gives terminals to browsers with the token."""

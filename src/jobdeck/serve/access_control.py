@@ -1,4 +1,4 @@
-"""Who is let in: only browsers on this machine that were given the token, and only from our own page."""
+"""Access control: only browsers on this machine with the token, and only from our own page."""
 
 import hmac
 import secrets
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 class AccessControl:
     """Checks requests to the server on one port.
 
-    The token is in the address that a person opens; it is exchanged for a cookie, so that it leaves the address bar.
-    A page of somebody else's can neither read the cookie nor pass the check of Origin, and a name that was made to
-    point to this machine (DNS rebinding) does not pass that of Host.
+    The URL contains the token, which is exchanged for a cookie, so that it disappears from the address bar. Other web
+    pages can neither read the cookie nor pass the Origin check, and a domain name pointed at this machine (DNS
+    rebinding) does not pass the Host check.
     """
 
     def __init__(self, port: int) -> None:
@@ -21,11 +21,11 @@ class AccessControl:
         self._hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
 
     def own_host(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request names this server, by one of its two names."""
+        """Whether the Host header is one of this server's two names."""
         return headers.get("host", "") in self._hosts
 
     def explain_host(self, headers: Mapping[str, str]) -> str:
-        """Say why a request does not name this server, and what to do about it."""
+        """Return why the Host header is wrong, and what to do about it."""
         name, _, port = headers.get("host", "").rpartition(":")
         if name in {"127.0.0.1", "localhost"} and port.isascii() and port.isdigit() and len(port) <= 5:
             return (
@@ -43,9 +43,9 @@ class AccessControl:
         return headers.get("origin", "") == f"http://{headers.get('host', '')}"
 
     def knows_token(self, token: str) -> bool:
-        """Whether a token is ours; takes as long for any."""
+        """Check a token, in constant time."""
         return hmac.compare_digest(token.encode(), self.token.encode())
 
     def is_authorized(self, cookies: Mapping[str, str]) -> bool:
-        """Whether a browser has been let in before."""
+        """Whether the request has the cookie, which is compared in constant time."""
         return hmac.compare_digest(cookies.get(self.cookie, "").encode(), self.session_cookie.encode())

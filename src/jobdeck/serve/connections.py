@@ -1,4 +1,4 @@
-"""Accepting connections, and ending those that nobody needs: anybody on the machine can open some."""
+"""Accepts connections and closes idle ones, because any process on the machine can open many."""
 
 import asyncio
 import errno
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 MAX_CONNECTIONS = 64
 BACKLOG = 1_024
-ADMISSION_SECONDS = 10.0
-"""How long a connection may stay that has not shown the token or the cookie."""
+AUTHORIZE_SECONDS = 10.0
+"""How long a connection may stay open without showing the token or the cookie."""
 
 RETRY_SECONDS = 0.5
-"""A process without a free file descriptor tries to accept so often; asyncio's own loop spins then."""
+"""How often to retry when no file descriptor is free; asyncio's own loop would spin."""
 
 CROWDED_SECONDS = 0.01
-"""After a connection that took another's place: who opens them without end does not keep the loop busy."""
+"""Pause after a connection that replaced another, so that a flood of connections does not block the loop."""
 
 Address = tuple[str, int]
 
@@ -24,15 +24,15 @@ Address = tuple[str, int]
 @dataclass(slots=True)
 class _Connection:
     transport: asyncio.Transport
-    admitted: bool = False
+    authorized: bool = False
     viewing: bool = False
 
 
 class Connections:
     """The connections of one listening socket, at most `MAX_CONNECTIONS`.
 
-    When there are as many, the oldest makes room for a new one: first of those that were not admitted, then of those
-    without a view. Nothing is left behind by `close`.
+    At the limit, the oldest connection is closed: unauthorized ones first, then those without a view. `close` closes
+    all.
     """
 
     def __init__(self, listening: socket.socket, make_protocol: Callable[[], asyncio.Protocol]) -> None:
@@ -43,34 +43,35 @@ class Connections:
         self._next: asyncio.Future[tuple[socket.socket, Address]] | None = None
 
     def __len__(self) -> int:
-        """Return how many are open."""
+        """Return the number of open connections."""
         self._forget_closed()
         return len(self._open)
 
     def start(self) -> None:
-        """Accept connections from now on, in the running loop."""
+        """Start accepting connections, in the running loop."""
         self._listening.listen(BACKLOG)
         self._accepting = asyncio.create_task(self._accept(), name="accept")
 
-    def admit(self, client: Address) -> None:
-        """Let the connection from an address stay: it has shown that it may."""
+    def mark_authorized(self, client: Address) -> None:
+        """Mark the connection from an address as authorized, so that it may stay."""
         if connection := self._open.get(client):
-            connection.admitted = True
+            connection.authorized = True
 
     def set_viewing(self, client: Address, *, viewing: bool) -> None:
-        """Note whether somebody looks at a screen through a connection: then it makes room for nobody."""
+        """Set whether a view uses a connection, which is then never closed for another."""
         if connection := self._open.get(client):
             connection.viewing = viewing
 
     async def stop_accepting(self) -> None:
-        """Close the listening socket, with no connection half accepted."""
+        """Close the listening socket, without leaving a half-accepted connection."""
         if self._accepting is not None:
             self._accepting.cancel()
             await asyncio.wait([self._accepting])
-        with suppress(NotImplementedError):  # an event loop of Windows has no readers
+        with suppress(NotImplementedError):  # event loops on Windows have no readers
             asyncio.get_running_loop().remove_reader(self._listening)
         if self._next is not None:
-            # One that has just been accepted is known in the next round; cancelled before, it would be left open.
+            # A connection accepted just now completes in the loop's next round; cancelled earlier, it would be left
+            # open.
             await asyncio.sleep(0)
             self._next.cancel()
             await asyncio.wait([self._next])
@@ -79,11 +80,11 @@ class Connections:
         self._listening.close()
 
     async def close(self) -> None:
-        """End every connection."""
+        """Close every connection."""
         for connection in self._open.values():
             connection.transport.abort()
         self._open.clear()
-        # The transports report their loss in the loop's next round, and close their sockets in it.
+        # The transports report the loss and close their sockets in the loop's next round.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
@@ -95,7 +96,7 @@ class Connections:
             try:
                 accepted, client = self._next.result()
             except OSError as error:
-                # No descriptor is free: one is, in a moment. Else the client has left already.
+                # Either no descriptor is free, but will be soon, or the client has already disconnected.
                 if error.errno in {errno.EMFILE, errno.ENFILE}:
                     self._make_room()
                 await asyncio.sleep(RETRY_SECONDS)
@@ -105,7 +106,7 @@ class Connections:
             if crowded and not self._make_room():
                 accepted.close()
             else:
-                with suppress(OSError):  # this one is closed, and the next are accepted
+                with suppress(OSError):  # this connection is closed; accepting continues
                     await self._take(accepted, client[:2])
             if crowded:
                 await asyncio.sleep(CROWDED_SECONDS)
@@ -113,7 +114,7 @@ class Connections:
     async def _take(self, accepted: socket.socket, client: Address) -> None:
         loop = asyncio.get_running_loop()
         with suppress(OSError):
-            # With Nagle's delay, a key that is typed takes 40 ms longer.
+            # Nagle's algorithm would delay typed keys by 40 ms.
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             transport, _ = await loop.connect_accepted_socket(self._make_protocol, accepted)
@@ -121,19 +122,19 @@ class Connections:
             accepted.close()
             raise
         self._open[client] = connection = _Connection(transport)
-        loop.call_later(ADMISSION_SECONDS, self._expire, connection)
+        loop.call_later(AUTHORIZE_SECONDS, self._expire, connection)
 
     def _expire(self, connection: _Connection) -> None:
-        if not connection.admitted:
+        if not connection.authorized:
             connection.transport.abort()
             self._forget_closed()
 
     def _make_room(self) -> bool:
-        """End the oldest connection that is needed least; False when all of them have views."""
+        """Close the oldest of the least important connections; false if all of them have views."""
         self._forget_closed()
-        for admitted in (False, True):
+        for authorized in (False, True):
             for client, connection in self._open.items():
-                if connection.admitted is admitted and not connection.viewing:
+                if connection.authorized is authorized and not connection.viewing:
                     connection.transport.abort()
                     del self._open[client]
                     return True

@@ -1,4 +1,4 @@
-"""The pages: one with a terminal, one that says why there is none. Nothing in them comes from outside."""
+"""The HTML pages: the terminal, and messages. Nothing in them comes from outside."""
 
 from html import escape
 from importlib.resources import files
@@ -10,7 +10,7 @@ FILES = {
     "mono.ttf": ("fonts/RobotoMono-VariableFont_wght.ttf", "font/ttf"),
     "mono-italic.ttf": ("fonts/RobotoMono-Italic-VariableFont_wght.ttf", "font/ttf"),
 }
-"""What the page loads, of what textual-serve brings: the terminal (xterm.js) and a font."""
+"""The files of textual-serve that the page loads: the terminal (xterm.js) and a font."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -25,7 +25,7 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Server": "jobdeck",
 }
-"""Sent with every answer. xterm.js writes styles of its own, hence 'unsafe-inline' for them alone."""
+"""Sent with every response. xterm.js adds styles, hence 'unsafe-inline' for styles only."""
 
 STYLE = """\
 @font-face { font-family: "Roboto Mono"; src: url("mono.ttf"); font-weight: 100 700; }
@@ -49,16 +49,16 @@ addEventListener("load", () => {
   addEventListener("focus", focus);
 });
 """
-"""Keys go to the terminal without a click on it."""
+"""Focuses the terminal without a click."""
 
 STATIC = {"page.css": (STYLE, "text/css"), "page.js": (SCRIPT, "text/javascript")}
 
 
 def terminal_page(socket_url: str) -> str:
-    """Return the page with the terminal, which speaks to `socket_url`."""
+    """Return the page with the terminal, which connects to `socket_url`."""
     return _page(
         '<link rel="stylesheet" href="/static/xterm.css"><link rel="stylesheet" href="/static/page.css">'
-        # The terminal is measured with the font that is there when it opens.
+        # The terminal measures the font available when it opens.
         '<link rel="preload" as="font" type="font/ttf" href="/static/mono.ttf" crossorigin>'
         '<script src="/static/textual.js"></script><script src="/static/page.js"></script>',
         f'<div class="textual-terminal" data-session-websocket-url="{escape(socket_url)}" data-font-size="15"></div>'
@@ -66,9 +66,9 @@ def terminal_page(socket_url: str) -> str:
     )
 
 
-def words_page(words: str) -> str:
-    """Return a page that says something."""
-    return _page("", f'<p style="max-width: 36em; padding: 2em; font: 16px/1.5 monospace">{escape(words)}</p>')
+def message_page(message: str) -> str:
+    """Return a page with a message."""
+    return _page("", f'<p style="max-width: 36em; padding: 2em; font: 16px/1.5 monospace">{escape(message)}</p>')
 
 
 def asset(name: str) -> Traversable:

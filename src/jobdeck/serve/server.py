@@ -1,4 +1,4 @@
-"""The server in the caller's event loop, on 127.0.0.1 and nowhere else."""
+"""The server, in the caller's event loop and only on 127.0.0.1."""
 
 import asyncio
 import logging
@@ -16,20 +16,20 @@ from jobdeck.serve.web import WebApp
 
 CLOSE_SECONDS = 2.0
 
-# Nothing is logged: an address with its token must not be.
+# Nothing is logged, because URLs contain the token.
 _LOGGER = logging.getLogger("jobdeck.serve")
 _LOGGER.addHandler(logging.NullHandler())
 _LOGGER.propagate = False
 
 if sys.platform == "win32":
-    # What lets a port be taken again at once elsewhere, there lets anybody take it while it is in use.
+    # On Windows, SO_REUSEADDR would let any process take the port while it is in use.
     _OURS_ALONE = socket.SO_EXCLUSIVEADDRUSE
 else:
     _OURS_ALONE = socket.SO_REUSEADDR
 
 
 class ScreenServer:
-    """Serves screens to browsers from `async with` on until its end; raises OSError when the port is taken."""
+    """Serves screens to browsers within `async with`; raises OSError if the port is in use."""
 
     def __init__(self, make_view: MakeView, port: int = 0) -> None:
         self._listening = _bind(port)
@@ -38,18 +38,18 @@ class ScreenServer:
         self.connections = Connections(self._listening, self._protocol)
         self.site = WebApp(access, make_view, self.connections)
         self.url = f"http://127.0.0.1:{self.port}/?token={access.token}"
-        """The address that lets a person in."""
+        """The URL with the token."""
         self._http = Server(self.site, access_log=None, logger=_LOGGER)
 
     async def __aenter__(self) -> Self:
-        """Accept connections."""
+        """Start accepting connections."""
         self.connections.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close every view, within two seconds; a browser that reads too slowly is not waited for."""
+        """Close every view within two seconds, without waiting for slow browsers."""
         await self.connections.stop_accepting()
         await self.site.close_views(CLOSE_SECONDS)
         await self.connections.close()

@@ -1,4 +1,4 @@
-"""One viewer: a socket on one side, a screen on the other."""
+"""One viewer: a web socket connected to a screen."""
 
 import asyncio
 import json
@@ -10,52 +10,52 @@ from typing import Protocol
 from aiohttp.web import WebSocketResponse
 
 Write = Callable[[str], None]
-"""Takes what a terminal would be sent. Must not block."""
+"""Takes terminal output. Must not block."""
 
 
 class View(Protocol):
     """One viewer's screen."""
 
     async def run(self) -> None:
-        """Draw until the viewer quits, `close` is called, or the screen fails, which raises."""
+        """Draw until the viewer quits, `close` is called, or the screen crashes, which raises."""
         ...
 
     def type(self, text: str) -> None:
-        """Take what a terminal sends: keys, mouse reports, pasted text."""
+        """Process terminal input: keys, mouse reports, pastes."""
         ...
 
     def resize(self, width: int, height: int) -> None:
         """Draw for another size, in cells."""
         ...
 
-    def attend(self, *, present: bool) -> None:
-        """Note whether somebody looks."""
+    def set_user_present(self, *, present: bool) -> None:
+        """Set whether the browser window has the focus."""
         ...
 
     async def close(self) -> None:
-        """End, within two seconds; harmless when it has ended."""
+        """Close within two seconds; harmless after the end."""
         ...
 
 
 MakeView = Callable[[Write, int, int], View]
-"""Makes a screen of some width and height that writes to a viewer."""
+"""Creates a screen of a width and height that writes to a viewer."""
 
 
 LONGEST_LAG = 2_000_000
-"""Characters that may wait for a browser; past it the view ends, for a screen must not wait for a connection."""
+"""Characters that may wait for a browser; above it the view ends, because a screen must not wait for a connection."""
 
 CLOSE_SECONDS = 1.0
 LARGEST_MESSAGE = 4_096
-"""Characters of one message of a browser: a larger one is ignored."""
+"""Characters of one message from a browser: a larger one is ignored."""
 
 CHARACTERS_OF_A_KEY = 25
-"""A message costs as much as a key, and one more for so many characters."""
+"""A message costs as much as one key, plus one per this many characters."""
 
 RESIZE_COST = 10.0
-"""A new size costs as much as so many keys: everything is drawn anew."""
+"""A resize costs as much as this many keys, because everything is redrawn."""
 
 KEYS_PER_SECOND = 40.0
-"""What a viewer may do for long: somebody types 10 keys a second, a mouse that moves reports 30 cells."""
+"""The sustained input rate of a viewer: a person types 10 keys per second, a moving mouse reports 30 cells."""
 
 KEYS_AT_ONCE = 160.0
 MAX_WIDTH, MAX_HEIGHT = 500, 200
@@ -65,7 +65,7 @@ NORMAL = 1000
 
 
 class TokenBucket:
-    """Lets `burst` through at once and `rate` a second for long; who asks for more waits."""
+    """Allows a burst of `burst`, and `rate` per second; excess requests wait."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
@@ -74,7 +74,7 @@ class TokenBucket:
         self._at = time.monotonic()
 
     async def acquire(self, cost: float) -> None:
-        """Take `cost`, and wait until it has been earned."""
+        """Take `cost` tokens, waiting until they are available."""
         now = time.monotonic()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - cost
         self._at = now
@@ -83,10 +83,10 @@ class TokenBucket:
 
 
 class Viewer:
-    """Carries what the screen writes to the browser, and what the browser sends to the screen."""
+    """Passes the screen's output to the browser, and the browser's input to the screen."""
 
     def __init__(self, socket: WebSocketResponse, query: Mapping[str, str], make_view: MakeView) -> None:
-        """Make the screen as large as the browser asks for."""
+        """Create the screen in the size that the browser asks for."""
         self._socket = socket
         self._waiting: list[str] = []
         self._lag = 0
@@ -97,7 +97,7 @@ class Viewer:
         self._view: View = make_view(self._write, width, height)
 
     async def run(self) -> None:
-        """Serve until either side ends."""
+        """Run until either side ends."""
         view = asyncio.ensure_future(self._view.run())
         others = (self._send(), self._receive(), self._too_slow.wait())
         sides = [view, *(asyncio.ensure_future(other) for other in others)]
@@ -128,7 +128,7 @@ class Viewer:
             self._has_output.set()
 
     async def _send(self) -> None:
-        """Send what waits, for as long as the browser takes it."""
+        """Send pending output as fast as the browser takes it."""
         while True:
             await self._has_output.wait()
             self._has_output.clear()
@@ -143,9 +143,9 @@ class Viewer:
             self._lag -= len(text)
 
     async def _receive(self) -> None:
-        """Hand on what the browser sends; ends when it goes, or speaks otherwise than our page does.
+        """Process input from the browser; returns when it disconnects or sends something invalid.
 
-        What comes faster than anybody types waits in the browser: nothing more is read meanwhile.
+        Input that arrives faster than anybody types waits in the browser, because nothing more is read.
         """
         with suppress(ValueError, TypeError, RuntimeError, RecursionError):
             while True:
@@ -162,7 +162,7 @@ class Viewer:
                 await self._input.acquire(RESIZE_COST)
                 self._view.resize(min(width, MAX_WIDTH), min(height, MAX_HEIGHT))
             case ["focus"] | ["blur"]:
-                self._view.attend(present=message == ["focus"])
+                self._view.set_user_present(present=message == ["focus"])
             case _:
                 pass
 

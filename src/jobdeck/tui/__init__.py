@@ -1,1 +1,1 @@
-"""The screen: the only package that knows Textual."""
+"""The terminal UI: the only package that imports Textual."""

@@ -1,4 +1,4 @@
-"""One table of actions: the key bindings, the footer, the help, the palette and the README are made from it."""
+"""One table of all actions; the key bindings, footer, help, palette and README are generated from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 
 
 class Group(StrEnum):
-    """Where an action stands on the help screen, and who binds its keys; each value is its heading."""
+    """Where an action is listed in the help, and which widget binds its keys; each value is a heading."""
 
     LIST = "List"
     JOB = "Job"
@@ -21,7 +21,7 @@ class Group(StrEnum):
 
 
 class Pane(StrEnum):
-    """What the keys are for; each value is the ID of its widget."""
+    """The panes that take keys; each value is the ID of its widget."""
 
     LIST = "jobs"
     JOB = "detail"
@@ -30,22 +30,24 @@ class Pane(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing a person can do.
-
-    `keys` are Textual's names of the keys, `shown` how a person reads them; `label` is what the footer calls it, and
-    `also` what it is called elsewhere. One that `changes` what is asked, watched or kept is not there where a session
-    is locked, and one of `Group.REPLAY` only in a replay. One that is done `per_key` is given the key.
-    """
+    """One thing the user can do with a key."""
 
     name: str
+    """Textual's `action_NAME`."""
     keys: tuple[str, ...]
+    """Textual's names of the keys."""
     shown: str
+    """The keys as shown to the user."""
     label: str
+    """The name in the footer and the palette."""
     help: str
     group: Group
     also: str = ""
+    """More words that the palette finds it by."""
     changes: bool = False
+    """It changes what is polled, watched or saved: unavailable in a read-only session."""
     per_key: bool = False
+    """The action receives the key that was pressed."""
 
 
 _LIST = (
@@ -57,7 +59,7 @@ _LIST = (
         "filter", ("slash",), "/", "filter", "filter: text, !text, state:failed, age>30s", Group.LIST, "search find"
     ),
     Action(
-        "faults",
+        "problems",
         ("f",),
         "f",
         "problems only",
@@ -65,7 +67,7 @@ _LIST = (
         Group.LIST,
         also="errors problems",
     ),
-    Action("same_fault", ("equals_sign",), "=", "same error", "only jobs that failed with the same error", Group.LIST),
+    Action("same_error", ("equals_sign",), "=", "same error", "only jobs that failed with the same error", Group.LIST),
     Action(
         "next_error",
         ("e",),
@@ -163,9 +165,9 @@ _JOB = (
         also="mute snooze",
         changes=True,
     ),
-    Action("call", ("w",), "w", "notify", "notify when it finishes (bell and desktop)", Group.JOB, changes=True),
+    Action("notify_end", ("w",), "w", "notify", "notify when it finishes (bell and desktop)", Group.JOB, changes=True),
     Action(
-        "call_all", ("W",), "W", "notify all", "notify whenever a job finishes", Group.JOB, also="bell", changes=True
+        "notify_all", ("W",), "W", "notify all", "notify whenever a job finishes", Group.JOB, also="bell", changes=True
     ),
     Action(
         "remove",
@@ -247,7 +249,7 @@ _GENERAL = (
     ),
     Action("pause", ("p",), "p", "pause", "pause or resume polling", Group.GENERAL, changes=True),
     Action(
-        "show_sent",
+        "show_clipboard",
         ("C",),
         "C",
         "clipboard",
@@ -312,19 +314,19 @@ FOOTERS: dict[Pane, tuple[str, ...]] = {
             "ticket",
             "open",
             "filter",
-            "same_fault",
+            "same_error",
             "mark",
             "groups",
             "next_error",
             "add",
-            "faults",
+            "problems",
             "columns",
         ),
-        *("refresh", "acknowledge", "remove", "call", "copy_curl", "pause", "zoom", "quit"),
+        *("refresh", "acknowledge", "remove", "notify_end", "copy_curl", "pause", "zoom", "quit"),
     ),
     Pane.JOB: (
         *("copy_id", "back", "tab", "filter", "next_match", "save_body", "ticket", "zoom", "open", "refresh"),
-        *("copy_curl", "acknowledge", "call", "remove", "pause", "quit"),
+        *("copy_curl", "acknowledge", "notify_end", "remove", "pause", "quit"),
     ),
     Pane.TRACE: (
         "copy_id",
@@ -335,46 +337,46 @@ FOOTERS: dict[Pane, tuple[str, ...]] = {
         "zoom",
         "refresh",
         "acknowledge",
-        "call",
+        "notify_end",
         "pause",
         "quit",
     ),
 }
-"""The footer of each pane, the most needed first: as the screen gets narrow the last ones go. Help is always there."""
+"""The footer of each pane, most important first: a narrow screen drops the last ones. Help is always shown."""
 
-ON_MARKS = ("copy_id", "ticket", "acknowledge", "refresh", "call", "remove", "mark_all")
-"""What is done with every selected job, in the order in which the footer then begins."""
+ON_MARKS = ("copy_id", "ticket", "acknowledge", "refresh", "notify_end", "remove", "mark_all")
+"""Actions that apply to every selected job; the footer starts with them, in this order, while jobs are selected."""
 
 IN_REPLAY = ("play", "step", "step_back", "go_to", "slower", "faster")
-"""What the footer of a replay begins with."""
+"""The actions at the start of a replay's footer."""
 
 HELP_FIRST: dict[Pane, tuple[Group, ...]] = {
     Pane.LIST: (Group.LIST, Group.JOB),
     Pane.JOB: (Group.TABS, Group.JOB),
     Pane.TRACE: (Group.JOB, Group.TABS),
 }
-"""The groups that the help begins with, by the pane that it is asked for in."""
+"""The groups at the top of the help, by the pane it was opened from."""
 
 
-def is_available(name: str, *, locked: bool, replay: bool = False) -> bool:
-    """Whether there is an action of that name; one that the table does not have is somebody else's."""
-    return name not in BY_NAME or name in _names_when(locked, replay)
+def is_available(name: str, *, read_only: bool, replay: bool = False) -> bool:
+    """Whether an action is available; a name that is not in the table always is, because it belongs to a widget."""
+    return name not in BY_NAME or name in _names_when(read_only, replay)
 
 
 @cache
-def _names_when(locked: bool, replay: bool) -> frozenset[str]:
-    # Each key asks for every action: compared one by one, they took a fifth of a key's time.
-    return frozenset(action.name for action in actions_when(locked=locked, replay=replay))
+def _names_when(read_only: bool, replay: bool) -> frozenset[str]:
+    # Every key press checks every action: comparing them one by one took a fifth of the time a key takes.
+    return frozenset(action.name for action in actions_when(read_only=read_only, replay=replay))
 
 
-def actions_when(*, locked: bool, replay: bool = False) -> tuple[Action, ...]:
-    """Return the actions that there are, in the order of the table."""
+def actions_when(*, read_only: bool, replay: bool = False) -> tuple[Action, ...]:
+    """Return the available actions, in the order of the table."""
     there = (action for action in ACTIONS if replay or action.group is not Group.REPLAY)
-    return tuple(action for action in there if not (locked and action.changes))
+    return tuple(action for action in there if not (read_only and action.changes))
 
 
 def bindings(*groups: Group) -> list[BindingType]:
-    """Return Textual's bindings for the actions of some groups."""
+    """Return Textual's bindings for the actions of these groups."""
     return [
         Binding(keys, name, action.label, show=False)
         for action in ACTIONS
@@ -384,7 +386,7 @@ def bindings(*groups: Group) -> list[BindingType]:
 
 
 def _bound(action: Action) -> Iterator[tuple[str, str]]:
-    """Yield the keys of an action, and what they do, as Textual reads it."""
+    """Yield the keys of an action with Textual's action string."""
     if action.per_key:
         yield from ((key, f"{action.name}('{key}')") for key in action.keys)
     else:
@@ -392,9 +394,9 @@ def _bound(action: Action) -> Iterator[tuple[str, str]]:
 
 
 def footer_actions(
-    pane: Pane = Pane.LIST, *, locked: bool = False, replay: bool = False, marks: bool = False
+    pane: Pane = Pane.LIST, *, read_only: bool = False, replay: bool = False, marks: bool = False
 ) -> list[Action]:
-    """Return the actions of a pane's footer, the most needed first; with `marks` those that are done on all of them."""
-    there = {action.name: action for action in actions_when(locked=locked, replay=replay)}
+    """Return the actions of a pane's footer, most important first; with `marks`, those for all selected jobs lead."""
+    there = {action.name: action for action in actions_when(read_only=read_only, replay=replay)}
     names = [*(IN_REPLAY if replay else ()), *(ON_MARKS if marks else ()), *FOOTERS[pane]]
     return [there[name] for name in dict.fromkeys(names) if name in there]

@@ -1,4 +1,4 @@
-"""What puts jobs on the screen: pasted targets, what the APIs started lately, the last watch list."""
+"""Adding jobs on the screen: pasted targets, discovered jobs, the last watch list."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from jobdeck.tui.clipboard import Say
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.engine_actions import NOT_OPEN, EngineActions
 from jobdeck.tui.render.frame import EmptyDeck, empty_lines
-from jobdeck.tui.render.spans import Line, clip_line
+from jobdeck.tui.render.spans import Line, truncate_line
 from jobdeck.tui.screens.add import AddScreen
 from jobdeck.tui.screens.discover import DiscoverScreen
 from jobdeck.tui.widgets.job_list import JobList
@@ -21,7 +21,7 @@ NO_LIST = "no earlier watch list"
 
 
 class AddActions:
-    """Adds jobs to a deck; `controls` are None where nothing can be added."""
+    """Adds jobs to a deck; with `controls` None, nothing can be added."""
 
     def __init__(
         self,
@@ -38,19 +38,19 @@ class AddActions:
         self._engine = EngineActions(state, session.clock)
         self._say = say
         self._push = push
-        self._draft = ""  # what was typed or pasted where targets are added, and left there
+        self._draft = ""  # text left in the dialog when it was closed
         self._last: WatchListSummary | None = None
         self._was_empty = False
 
-    async def ask(self, text: str = "") -> None:
-        """Ask for targets; `text` is what has been pasted already, without one what was left there last."""
+    async def open_dialog(self, text: str = "") -> None:
+        """Open the dialog for targets, filled with the pasted `text`, or else with the draft left there last time."""
         known = self._state.is_watched
         if self._controls is not None:
-            sheet = AddScreen(self._controls.parse, known, self._add, self._keep_draft, text or self._draft)
-            await self._push(sheet)
+            dialog = AddScreen(self._controls.parse, known, self._add, self._keep_draft, text or self._draft)
+            await self._push(dialog)
 
     async def discover(self) -> None:
-        """List what the APIs started lately, and watch what is chosen of it."""
+        """List the jobs that the APIs started recently, and watch the chosen ones."""
         if self._controls is None or self._state.controls is None:
             self._say(NOT_OPEN, False)
         elif self._state.paused:
@@ -60,7 +60,7 @@ class AddActions:
             await self._push(DiscoverScreen(profiles, self._controls.discover, known, self._add_discovered, clock))
 
     async def open_last(self) -> None:
-        """Watch the last watch list, too."""
+        """Add the jobs of the last watch list."""
         if self._controls is None or self._state.controls is None:
             self._say(NOT_OPEN, False)
             return
@@ -70,18 +70,18 @@ class AddActions:
             self._say(jobs if count else NO_LIST, False)
 
     def check_empty(self, jobs: JobList, lines: Callable[[int], Sequence[Line]]) -> None:
-        """Where the deck has become empty, find out which watch list it can offer; `jobs` then shows `lines` anew."""
+        """When the deck becomes empty, look up the last watch list to offer; `jobs` then redraws `lines`."""
         empty = self._state.engine is not None and not self._state.table.total
         if empty and not self._was_empty and self._controls is not None:
             jobs.run_worker(self._find_last(jobs, lines), group="watch list", exclusive=True)
         self._was_empty = empty
 
     def empty_lines(self, failure: str | None, width: int) -> Sequence[Line]:
-        """Return what the list says while it has no row."""
+        """Return the text of the list while it has no rows."""
         offers = EmptyDeck(self._session.profiles, self._last) if self._controls is not None else None
         opened, total = self._state.engine is not None, self._state.table.total
         lines = empty_lines(failure, total, self._session.clock.now(), opened=opened, offers=offers)
-        return tuple(clip_line(line, width) for line in lines)
+        return tuple(truncate_line(line, width) for line in lines)
 
     async def _find_last(self, jobs: JobList, lines: Callable[[int], Sequence[Line]]) -> None:
         self._last = await self._controls.last_watch_list() if self._controls is not None else None
@@ -93,12 +93,12 @@ class AddActions:
         return added
 
     def _add_discovered(self, jobs: Sequence[Job]) -> None:
-        """Watch jobs in the state that the list shows."""
+        """Watch jobs in the state that the list response gave."""
         controls = self._state.controls
         if controls is None:
             return
         if len(jobs) > 1:
-            # What is added together stays together.
+            # Jobs that were added together form one batch.
             batch = f"discovered {humanize.format_datetime(self._session.clock.now().us)[5:16]}"
             jobs = [replace(job, target=replace(job.target, batch=batch)) for job in jobs]
         controls.restore(jobs)

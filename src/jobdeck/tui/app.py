@@ -1,4 +1,4 @@
-"""The application: the deck on one engine, in one worker that the app owns."""
+"""The Textual app: the deck, and one worker that runs the engine."""
 
 import asyncio
 import os
@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from textual import events
 from textual.actions import ActionParseResult, parse
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
@@ -38,14 +37,14 @@ from jobdeck.tui.widgets.painted import ROLE_CLASSES
 from jobdeck.tui.widgets.static import Footer
 
 FRAME_SECONDS = 0.1
-"""At most ten frames a second: a person reads no more, and 500 changes a second then cost 13–15 % of a core."""
+"""At most ten frames a second: nobody reads faster, and 500 changes a second then cost 13–15 % of a core."""
 
 CLOSE_SECONDS = 2.0
 """Quitting takes at most this long, whatever a connection does."""
 
-RECALL_SECONDS = 0.1
-"""So long the first frame waits for what is remembered, which is read in 30 ms: a frame without it is styled, laid out
-and painted for nothing, 50 ms. A slow store of a team does not hold it up."""
+LOAD_SECONDS = 0.1
+"""How long the first frame waits for the saved jobs, which take 30 ms to load: an empty frame would be styled, laid out
+and painted for nothing, 50 ms. A slow team database does not hold it up."""
 
 TICK_SECONDS = 1.0
 ENGINE_GROUP = "engine"
@@ -55,22 +54,22 @@ _SIGNALS = {
     for name, code in (("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129))
     if sys.platform != "win32"
 }
-"""Signals that end the screen in order; on Windows an event loop takes none."""
+"""Exit codes of the signals that quit cleanly; on Windows an event loop handles none."""
 
 _HANG_UP = getattr(signal, "SIGHUP", None)
 
 
 WIDTHS = [(0, "-thin"), (40, "-narrow"), (ROOMY, "-medium"), (140, "-wide")]
 HEIGHTS = [(0, "-flat"), (11, "-low"), (16, "-tall")]
-"""Cells from which on the styles know a screen by these classes."""
+"""Minimum cells for each class that the style sheets use."""
 
 
 class JobdeckApp(TerminalApp):
-    """The screen on a session.
+    """The app on one session.
 
-    `run` returns, and `return_code` is: 0 when a person quits, 1 when the engine had failed or the screen crashed
-    (`fault` then is the error, and nothing was printed of it), 130 after ctrl+c, 128 + n after signal n. `put` stands
-    in for the way to the clipboard. Without `mouse` the mouse is left to the terminal until a key says otherwise.
+    `run` returns, and `return_code` is: 0 when the user quits, 1 after the engine failed or the screen crashed (`error`
+    is then set; it was not printed), 130 after ctrl+c, 128 + n after signal n. `write_clipboard` replaces the
+    terminal's clipboard. With `mouse` False the terminal keeps the mouse until ctrl+t is pressed.
     """
 
     TITLE = "jobdeck"
@@ -90,7 +89,7 @@ class JobdeckApp(TerminalApp):
         session: Session,
         *,
         theme: str = DARK.name,
-        put: ClipboardWriter | None = None,
+        write_clipboard: ClipboardWriter | None = None,
         save: Save = save,
         frame_seconds: float = FRAME_SECONDS,
         driver_class: type[Driver] | None = None,
@@ -98,34 +97,31 @@ class JobdeckApp(TerminalApp):
         mouse: bool = True,
         hints: HintMemory | None = None,
     ) -> None:
-        """Take the screen; with `playback` the session is a recording that is played back, at its own pace.
+        """Create the app; with `playback` the session is a recording that plays at its own pace.
 
-        With `hints` a line names keys when there is use for them, until they have been used.
+        With `hints` a line suggests keys where they are useful, until they have been used.
         """
         super().__init__(css_path=style_sheets(), driver_class=driver_class)
         self._session = session
         self._frame_seconds = frame_seconds if playback is None else 0.0
-        # A driver of another kind has a terminal of its own kind at its other end.
+        # A custom driver writes to a terminal of its own, which is UTF-8.
         encoding = "utf-8" if driver_class is not None else getattr(sys.__stderr__, "encoding", None) or "utf-8"
-        self._walls: list[LineFilter] = [ControlCharFilter()]
+        self._output_filters: list[LineFilter] = [ControlCharFilter()]
         if not encoding.lower().startswith("utf"):
-            self._walls.append(AsciiFallbackFilter(encoding))
+            self._output_filters.append(AsciiFallbackFilter(encoding))
         self._mouse_wanted, self._mouse_released = mouse, False
         self._engine_worker: Worker[None] | None = None
-        self._engine_fault: BaseException | None = None
+        self._engine_error: BaseException | None = None
         for one in THEMES.values():
             self.register_theme(one)
-        # As what was there from the first: a change has every style sheet parsed again, 10 ms of the first frame.
-        self.set_reactive(App.theme, DARK.name)
-        self.stylesheet.set_variables(self.get_css_variables())
         self.theme = theme
-        ways = put or clipboard(self.write), self.write, save
-        self._deck = Deck(session, *ways) if playback is None else ReplayDeck(playback, session, *ways)
+        services = write_clipboard or clipboard(self.write), self.write, save
+        self._deck = Deck(session, *services) if playback is None else ReplayDeck(playback, session, *services)
         self._hints = HintLine(self._deck.deck_state, self._selected, hints) if hints is not None else None
 
     @property
     def mouse(self) -> bool:
-        """Whether the mouse is used, as far as nothing lends it to the terminal."""
+        """Whether the user wants the mouse reported to jobdeck; a dialog may still release it to the terminal."""
         return self._mouse_wanted
 
     @property
@@ -134,9 +130,9 @@ class JobdeckApp(TerminalApp):
         return self._deck
 
     @property
-    def fault(self) -> BaseException | None:
-        """The error that made the screen crash, else the one that stopped the engine; None when nothing did."""
-        error = self.crash or self._engine_fault
+    def error(self) -> BaseException | None:
+        """The error that crashed the screen, or else the one that stopped the engine; None if neither happened."""
+        error = self.crash or self._engine_error
         return error.error if isinstance(error, WorkerFailed) else error
 
     def get_default_screen(self) -> Screen[Any]:
@@ -144,34 +140,34 @@ class JobdeckApp(TerminalApp):
         return self._deck
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Return our colours for themes that do not know them."""
+        """Return our colors for themes that do not define them."""
         return (DARK if self.current_theme.dark else LIGHT).variables
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Return Textual's filters with the wall behind them."""
-        return [*super().get_line_filters(), *self._walls]
+        """Return Textual's filters, followed by the output filters."""
+        return [*super().get_line_filters(), *self._output_filters]
 
     async def on_load(self) -> None:
-        """Read what is remembered; the first frame shows it unless that takes long."""
-        self._recalling = asyncio.create_task(self._session.recall())
-        await asyncio.wait([self._recalling], timeout=RECALL_SECONDS)
-        if self._recalling.done() and self._recalling.exception() is None:
-            self._deck.remembered = self._recalling.result()
-            self._deck.set_class(not self._deck.remembered, "-empty", update=False)  # before anything is styled by it
+        """Load the saved jobs; the first frame shows them unless that takes long."""
+        self._loading = asyncio.create_task(self._session.load_saved_jobs())
+        await asyncio.wait([self._loading], timeout=LOAD_SECONDS)
+        if self._loading.done() and self._loading.exception() is None:
+            self._deck.saved_jobs = self._loading.result()
+            self._deck.set_class(not self._deck.saved_jobs, "-empty", update=False)  # before anything is styled by it
 
     def on_mount(self) -> None:
-        """Answer to signals."""
-        # In a browser the process is not this screen's own.
+        """Install the signal handlers."""
+        # Served to a browser, this process is not the screen's own.
         if not (self.is_headless or self.is_web):
             loop = asyncio.get_running_loop()
             for number in _SIGNALS:
-                # One that was ignored stays so, but for the hang-up: a screen does not outlive its terminal.
+                # An ignored signal stays ignored, except SIGHUP: the app must not outlive its terminal.
                 if number is _HANG_UP or signal.getsignal(number) is not signal.SIG_IGN:
                     loop.add_signal_handler(number, self._on_signal, number)
             ignore_full_wakeup_pipe(loop)
 
     def on_ready(self) -> None:
-        """Let time pass and open the engine, now that the first frame is on the screen."""
+        """Start the clock and open the engine, once the first frame is on the screen."""
         if self._hints is not None:
             self._deck.mount(self._hints, before=self._deck.query_one(Footer))
         self.set_interval(TICK_SECONDS, self._deck.tick)
@@ -180,32 +176,33 @@ class JobdeckApp(TerminalApp):
         )
 
     def on_app_focus(self) -> None:
-        """Poll as often as somebody who looks wants to know."""
-        self._deck.attend(present=True)
+        """Poll at full speed while the terminal has the focus."""
+        self._deck.set_user_present(present=True)
 
     def on_app_blur(self) -> None:
         """Poll less often while the terminal is in the background."""
-        self._deck.attend(present=False)
+        self._deck.set_user_present(present=False)
 
     def on_copied_text_screen_mouse_released(self, message: CopiedTextScreen.MouseReleased) -> None:
-        """Let the terminal have the mouse, or take it back."""
+        """Release the mouse to the terminal, or take it back."""
         self._mouse_released = message.released
         self._update_mouse()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Say on the screen that the engine has failed; what is there stays, for its IDs are still good."""
+        """Show that the engine failed; the screen stays open, because its IDs are still useful."""
         worker = event.worker
         if worker.group == ENGINE_GROUP and event.state is WorkerState.ERROR and worker.error is not None:
-            self._engine_fault = worker.error
+            self._engine_error = worker.error
             self.deck.fail(f"the engine stopped: {safe_error_message(worker.error)}")
 
     async def on_event(self, event: events.Event) -> None:
-        """Carry out keys strictly in order: the next is looked at when the one before has been handled.
+        """Process keys strictly in order: each is dispatched after the previous one was handled.
 
-        Textual hands a whole burst to the widget that had the focus at its start, so that the letters of a `/text` from
-        tmux or a macro would run as keys, and a key after an enter would go into the input that it closes: priority
-        bindings cure the first and not the second (`test_what_is_typed_in_one_burst_is_for_the_input_that_its_first_
-        key_opens`, `test_a_long_text_and_the_keys_after_it_arrive_in_their_order`).
+        Textual sends a whole burst to the widget that had the focus when its first key arrived: the letters of a
+        `/text` from tmux or a macro would run as keys, and a key after an enter would go into the input that it closes.
+        Priority bindings cure the first and not the second (`test_what_is_typed_in_one_burst_is_for_the_input_that_its_
+        first_key_opens`, `test_a_long_text_and_the_keys_after_it_arrive_in_their_order`). See `keyboard` for the way of
+        a key.
         """
         if isinstance(event, Burst):
             if self.screen_stack:
@@ -213,7 +210,7 @@ class JobdeckApp(TerminalApp):
                     await self.on_event(one)
         elif not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
-        elif self.screen_stack:  # none: the app is being closed
+        elif self.screen_stack:  # empty while the app closes
             await self._type(event)
 
     async def _type(self, event: events.Key | events.Paste) -> None:
@@ -238,7 +235,7 @@ class JobdeckApp(TerminalApp):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """Do what a key, a click or the palette asks for: whoever asks means the job that is selected now."""
+        """Run the action of a key, a click or the palette on the job that is selected now."""
         name = (parse(action) if isinstance(action, str) else action)[1]
         self._deck.pin_selection(name)
         if self._hints is not None:
@@ -246,16 +243,16 @@ class JobdeckApp(TerminalApp):
         return await super().run_action(action, default_namespace, namespaces)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the key that hides a hint to others where no hint is shown."""
+        """Let `x` through to other bindings while no hint is shown."""
         return action != "dismiss_hint" or (self._hints is not None and self._hints.shown is not None)
 
     def action_dismiss_hint(self) -> None:
-        """Take the hint on the screen away for good."""
+        """Hide the current hint for good."""
         if self._hints is not None:
             self._hints.dismiss()
 
     def action_mouse(self) -> None:
-        """Use the mouse, or leave it to the terminal, which can then select text with it."""
+        """Take the mouse, or leave it to the terminal for selecting text."""
         self._mouse_wanted = not self._mouse_wanted
         self._update_mouse()
         if not self._mouse_wanted:
@@ -267,11 +264,15 @@ class JobdeckApp(TerminalApp):
         self.notify(note, timeout=3, markup=False)
 
     async def action_quit(self) -> None:
-        """Quit, with the engine closed and the terminal as it was."""
-        await self._leave(1 if self._engine_fault else 0)
+        """Quit: close the engine and restore the terminal."""
+        await self._shut_down(1 if self._engine_error else 0)
 
     def action_suspend(self) -> None:
-        """Go back to the shell until it brings the screen back, or say why that cannot be."""
+        """Suspend to the shell until `fg`, or say why that is impossible.
+
+        Textual's own action would stop a process that no shell can bring back (`why_not_suspended`), and leave a script
+        that started jobdeck running (`stop_until_continued`).
+        """
         reason = why_not_suspended(remote=self.is_headless or self.is_web)
         if reason:
             self.notify(reason, markup=False)
@@ -280,20 +281,20 @@ class JobdeckApp(TerminalApp):
                 stop_until_continued()
 
     async def action_interrupt(self) -> None:
-        """Quit as on an interrupt."""
-        await self._leave(INTERRUPTED)
+        """Quit with the exit code of an interrupt."""
+        await self._shut_down(INTERRUPTED)
 
     def _selected(self) -> JobKey | None:
         return self._deck.query_one(JobList).selected
 
     async def _run_engine(self) -> None:
-        jobs = await self._recalling
-        if self._deck.remembered is None:
-            self._deck.show_remembered(jobs)
+        jobs = await self._loading
+        if self._deck.saved_jobs is None:
+            self._deck.show_saved_jobs(jobs)
         await self._painted()
         engine = await self._session.open()
         changes = engine.view.subscribe()
-        # In a worker of its own: what fails there is a crash of the screen, and no fault of the engine.
+        # A separate worker: an error here is a crash of the screen, not of the engine.
         drawing = self.run_worker(self._draw(engine, changes), name="draw", group="draw")
         try:
             if engine.run is not None:
@@ -311,13 +312,13 @@ class JobdeckApp(TerminalApp):
         await painted.wait()
 
     async def _draw(self, engine: OpenEngine, changes: ChangeStream) -> None:
-        """Draw every batch of changes; the stream merges those that come in between two frames."""
+        """Draw each batch of changes; the stream merges batches that arrive between two frames."""
         self._deck.attach(engine)
         async for batch in changes:
             self._deck.draw(batch)
             await asyncio.sleep(self._frame_seconds)
 
-    async def _leave(self, code: int) -> None:
+    async def _shut_down(self, code: int) -> None:
         worker = self._engine_worker
         if worker is not None and not worker.is_finished:
             worker.cancel()
@@ -327,9 +328,9 @@ class JobdeckApp(TerminalApp):
         self.exit(code, return_code=code)
 
     def _on_signal(self, number: signal.Signals) -> None:
-        # The handlers stay until the loop is closed: by default a second signal would leave the terminal raw.
+        # The handlers stay until the loop is closed: by default a second signal would leave the terminal in raw mode.
         if self.is_running:
-            self.run_worker(self._leave(_SIGNALS[number]), name="signal", group="signal", exit_on_error=False)
+            self.run_worker(self._shut_down(_SIGNALS[number]), name="signal", group="signal", exit_on_error=False)
 
     def _update_mouse(self) -> None:
         self.use_mouse(wanted=self._mouse_wanted and not self._mouse_released)

@@ -1,4 +1,4 @@
-"""What the cancel key does: ask, send one request for each job, and say what came of it."""
+"""The cancel key: confirm, send one request per job, report the results."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -10,7 +10,7 @@ from jobdeck.domain import humanize
 from jobdeck.domain.cancel import CancelOutcome, CancelResult
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.tui.cell_text import middle
+from jobdeck.tui.cell_text import elide_middle
 from jobdeck.tui.clipboard import Say
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.engine_actions import NOT_OPEN
@@ -27,9 +27,9 @@ _WORDS = {
 
 
 class CancelActions:
-    """Cancels jobs that can be, once a person has confirmed it; `say` is told what came of it.
+    """Cancels jobs after the user confirmed; `say` reports the result.
 
-    `on_confirmed` is called when a person has.
+    `on_confirmed` is called as soon as the user confirms.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class CancelActions:
         self._push = push
         self._on_confirmed = on_confirmed
 
-    async def ask(self, keys: Sequence[JobKey], run: Run) -> None:
-        """Name the jobs and have the word typed; `run` runs what is sent then."""
+    async def open_dialog(self, keys: Sequence[JobKey], run: Run) -> None:
+        """Open the dialog that confirms the cancelling; `run` starts the coroutine that sends the requests."""
         engine = self._state.controls
         if engine is None or self._state.paused:
             self._say(NOT_OPEN if engine is None else "polling is paused: p resumes it, then cancel", True)
@@ -86,14 +86,14 @@ class CancelActions:
         return any(result.outcome is not CancelOutcome.ACCEPTED for result in results.values())
 
     def _summary(self, results: dict[JobKey, CancelResult], skipped: int) -> str:
-        """Return what came of all: counts, and the words of the first that was not accepted."""
+        """Return a summary: counts, and the message of the first request that was not accepted."""
         if len(results) == 1 and not skipped:
             ((key, result),) = results.items()
-            return f"{middle(key.id, 40)}: {result.describe()}"
+            return f"{elide_middle(key.id, 40)}: {result.describe()}"
         counts = Counter(result.outcome for result in results.values())
         if skipped:
             counts[CancelOutcome.NOT_SENT] += skipped
-        told = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
+        outcomes = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
         bad = next(((key, one) for key, one in results.items() if one.outcome is not CancelOutcome.ACCEPTED), None)
-        first = f" · {middle(bad[0].id, 24)}: {bad[1].describe()}" if bad is not None else ""
-        return f"{humanize.pluralize(counts.total(), 'cancel request')}: {told}{first}"
+        first = f" · {elide_middle(bad[0].id, 24)}: {bad[1].describe()}" if bad is not None else ""
+        return f"{humanize.pluralize(counts.total(), 'cancel request')}: {outcomes}{first}"

@@ -1,4 +1,4 @@
-"""Text measured in terminal cells: everything drawn goes through here, and comes out clean. Short IDs."""
+"""Clean text measured in terminal cells: truncating, padding, wrapping, short IDs. All drawn text passes here."""
 
 import re
 import unicodedata
@@ -9,25 +9,26 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.text import CELL_LIMIT, clean, without_script_joiners, without_unsafe
 
 DETAIL_LIMIT = 65_536
-"""Characters of one text that are ever laid out: 1 MB of text takes Textual 80 s to paint."""
+"""Characters of one text that are laid out: Textual takes 80 s to paint 1 MB."""
 
 LINE_LIMIT = 2_000
-"""Lines of one text that are ever laid out."""
+"""Lines of one text that are laid out."""
 
 _INDIAN = re.compile("[\u0900-\u109f\u1780-\u17ff\u1a20-\u1cff\ua840-\uabff]+")
-"""Words of scripts with vowel signs that take a cell in some terminals and none in others."""
+"""Words of scripts whose vowel signs take a cell in some terminals and none in others."""
 
 
 def width_of(text: str) -> int:
-    """Return the number of cells that clean `text` takes."""
+    """Return the number of cells that a clean text takes."""
     return len(text) if text.isascii() else cell_len(text)
 
 
-def shown(text: str, *, lines: bool = False) -> str:
-    """Return `text` clean, such that it is counted as it is drawn.
+def displayable(text: str, *, lines: bool = False) -> str:
+    """Return `text` without unsafe characters, such that its measured width is the drawn width.
 
-    Rich counts no letter after a joiner, as if it always joined two emoji: of "क्‍ष" only one of two cells. It counts no
-    vowel sign either, and most terminals give each a cell: "हिन्दी" would lose its end to what is drawn after it.
+    Rich ignores the letter after a joiner, as if a joiner always joined two emoji: it counts one of the two cells of
+    "क्‍ष". It counts no vowel sign either, but most terminals give each a cell: "हिन्दी" would lose its end to the text
+    drawn after it.
     """
     text = clean(text, lines=lines)
     return text if text.isascii() else _INDIAN.sub(_with_room, without_script_joiners(text))
@@ -37,53 +38,53 @@ def _with_room(word: re.Match[str]) -> str:
     return word[0] + " " * sum(unicodedata.category(char) == "Mc" for char in word[0])
 
 
-def clip(text: str, width: int) -> str:
-    """Return `text` clean, in at most `width` cells; what was cut shows as an ellipsis."""
-    text = shown(text[: CELL_LIMIT + 1])
+def truncate(text: str, width: int) -> str:
+    """Return `text` clean and truncated to `width` cells; an ellipsis marks the cut."""
+    text = displayable(text[: CELL_LIMIT + 1])
     if width_of(text) <= width:
         return text
-    # Between two letters that it joined, what is invisible is not any more.
+    # Cutting between joined letters leaves a joiner that is unsafe by itself.
     return without_unsafe(set_cell_size(text, width - 1)) + "…" if width > 0 else ""
 
 
-def fit(text: str, width: int, *, right: bool = False) -> str:
-    """Return `text` clean, in exactly `width` cells, aligned to the left or the `right`."""
-    text = clip(text, width)
-    pad = " " * (width - width_of(text))
-    return pad + text if right else text + pad
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """Return `text` clean, truncated or padded to exactly `width` cells, aligned left or `right`."""
+    text = truncate(text, width)
+    padding = " " * (width - width_of(text))
+    return padding + text if right else text + padding
 
 
-def middle(text: str, width: int, head: int | None = None) -> str:
-    """Return `text` clean, in at most `width` cells, cut in the middle so that both ends stay.
+def elide_middle(text: str, width: int, head: int | None = None) -> str:
+    """Return `text` clean and shortened in the middle to at most `width` cells.
 
-    `head` characters stay at the front; when left out, a little less than half of them, because identifiers
-    differ at their ends more often than at their beginnings.
+    `head` is the number of characters kept at the front: by default a little less than half, because IDs differ at
+    their ends more often than at their beginnings.
     """
-    text = shown(text[: CELL_LIMIT + 1])
+    text = displayable(text[: CELL_LIMIT + 1])
     if width_of(text) <= width:
         return text
     if width < 3 or not text.isascii():
-        return clip(text, width)
+        return truncate(text, width)
     keep = width - 1
     front = keep // 2 if head is None else min(head, keep - 1)
     return f"{text[:front]}…{text[len(text) - (keep - front) :]}"
 
 
 def wrap(text: str, width: int, *, limit: int = DETAIL_LIMIT, most: int = LINE_LIMIT) -> list[str]:
-    """Return `text` clean, as lines of at most `width` cells, broken between words where that is possible.
+    """Return `text` clean, as lines of at most `width` cells, broken between words where possible.
 
-    At most `limit` characters and `most` lines; the last line says what was cut.
+    At most `limit` characters and `most` lines; a last line says what was cut.
     """
     width = max(width, 8)
     lines: list[str] = []
-    for raw in shown(text[:limit], lines=True).split("\n", most):
-        # The last piece has all further lines in it.
+    for raw in displayable(text[:limit], lines=True).split("\n", most):
+        # The last of at most `most` + 1 pieces contains all further lines.
         lines.extend(_wrap_line(raw.partition("\n")[0], width))
         if len(lines) > most:
             break
     if len(text) > limit or len(lines) > most:
         total = len(text.encode("utf-8", "surrogatepass"))
-        return [*lines[: most - 1], clip(f"… (truncated, {total} bytes)", width)]
+        return [*lines[: most - 1], truncate(f"… (truncated, {total} bytes)", width)]
     return lines
 
 
@@ -111,7 +112,7 @@ def _wrap_words(text: str, width: int) -> list[str]:
 
 
 class ShortIds:
-    """Gives each job a name of at most `width` cells; a name stays as long as the width does."""
+    """Gives each job a short name of at most `width` cells, which stays the same for that width."""
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -119,7 +120,7 @@ class ShortIds:
         self._owners: dict[str, str] = {}
 
     def of(self, key: JobKey) -> str:
-        """Return the name of a job; two jobs with one ID (in two account groups) share it."""
+        """Return the name of a job; two jobs with the same ID (in two account groups) share it."""
         name = self._names.get(key.id)
         if name is None:
             name = self._names[key.id] = self._choose(key.id)
@@ -127,18 +128,18 @@ class ShortIds:
         return name
 
     def _choose(self, id_: str) -> str:
-        name = middle(id_, self.width)
+        name = elide_middle(id_, self.width)
         if name not in self._owners:
             return name
         for head in range(1, self.width - 1):
-            other = middle(id_, self.width, head)
+            other = elide_middle(id_, self.width, head)
             if other not in self._owners:
                 return other
-        # Both ends are those of other jobs: a running number tells them apart where letters cannot.
+        # Both ends are taken by other jobs: append a running number.
         number = 2
         while True:
             mark = f"#{number}"
-            other = middle(id_, max(3, self.width - len(mark))) + mark
+            other = elide_middle(id_, max(3, self.width - len(mark))) + mark
             if other not in self._owners:
                 return other
             number += 1

@@ -1,4 +1,4 @@
-"""The clipboard of the terminal in front of a person: the ways there, wherever the program runs, and what is said."""
+"""The clipboard of the user's terminal: the ways to reach it, and the messages about it."""
 
 import asyncio
 import base64
@@ -13,36 +13,36 @@ from jobdeck.app.private_file import PrivateFileError
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.text import clean
-from jobdeck.tui.cell_text import clip
+from jobdeck.tui.cell_text import truncate
 from jobdeck.tui.export import Save, save
 from jobdeck.tui.multiplexer import in_gnu_screen, passed_through
 
 TOOL_SECONDS = 2.0
 
 OSC52_BYTES = 60_000
-"""What every terminal with OSC 52 takes: some drop all of a sequence longer than 100,000 characters of base 64."""
+"""Accepted by every terminal with OSC 52: some drop a sequence longer than 100,000 base64 characters entirely."""
 
 TOOL_BYTES = 500_000
-"""What a tool is given: of 700 kB through tmux all arrived, of 900 kB nothing."""
+"""The most that is given to a tool: through tmux, 700 kB arrived in full, 900 kB not at all."""
 
 ClipboardWriter = Callable[[str], Awaitable[str]]
-"""Sends one text to the clipboard and returns by what; raises `ClipboardError` when it cannot."""
+"""Sends a text to the clipboard and returns the name of the way taken; raises `ClipboardError` on failure."""
 
 Find = Callable[[str], str | None]
-"""Finds a program by its name."""
+"""Returns the path of a program, or None."""
 
 
 class ClipboardError(Exception):
-    """The text did not leave: the message says why, in one line."""
+    """The text was not sent; the message says why, in one line."""
 
 
 class TooBigError(ClipboardError):
-    """The text is more than a clipboard takes on this way."""
+    """The text is too large for this way to the clipboard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A program that takes a text for the clipboard on its standard input."""
+    """A program that reads text for the clipboard from stdin."""
 
     name: str
     argv: tuple[str, ...]
@@ -53,25 +53,25 @@ TMUX = Tool("tmux", ("tmux", "load-buffer", "-w", "-"))
 
 
 def osc52(text: str) -> str:
-    """Return the sequence that asks a terminal to set its clipboard; BEL ends it, which more terminals know."""
+    """Return the OSC 52 sequence that sets the clipboard. It ends with BEL, which more terminals support than ST."""
     return f"\x1b]52;c;{base64.b64encode(text.encode()).decode('ascii')}\a"
 
 
 def over_ssh(environ: Mapping[str, str]) -> bool:
-    """Whether the person sits at another machine than this one."""
+    """Whether the user is at another machine."""
     return any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"))
 
 
 def native_tool(environ: Mapping[str, str], find: Find = shutil.which, platform: str = sys.platform) -> Tool | None:
-    """Return the program that sets the clipboard of this desktop, None where nobody sits at it.
+    """Return the program that sets the clipboard of this desktop, or None if the user is elsewhere.
 
-    Over SSH the clipboard that counts is at the other end, and a display that is forwarded may be anyone's.
+    Over SSH the relevant clipboard is at the other end, and a forwarded display may be anyone's.
     """
     if over_ssh(environ):
         return None
     candidates: list[tuple[bool, Tool]] = [
         (platform == "darwin", Tool("pbcopy", ("pbcopy",))),
-        # Windows' own program takes UTF-16 for what it is only when a byte order mark says so.
+        # clip.exe recognizes UTF-16 only by a byte order mark.
         (platform == "win32" or bool(environ.get("WSL_DISTRO_NAME")), Tool("clip.exe", ("clip.exe",), "utf-16")),
         (bool(environ.get("WAYLAND_DISPLAY")), Tool("wl-copy", ("wl-copy", "--type", "text/plain;charset=utf-8"))),
         (bool(environ.get("DISPLAY")), Tool("xclip", ("xclip", "-selection", "clipboard", "-in"))),
@@ -81,17 +81,17 @@ def native_tool(environ: Mapping[str, str], find: Find = shutil.which, platform:
 
 
 def tools(environ: Mapping[str, str], find: Find = shutil.which, platform: str = sys.platform) -> tuple[Tool, ...]:
-    """Return the programs that a text is given to, none where OSC 52 is the way.
+    """Return the programs that get the text; empty if OSC 52 is to be used.
 
-    Inside tmux it goes to tmux, which hands it to whichever terminal is attached, near or far, and drops an
-    application's own OSC 52 without a word; to the desktop's clipboard as well, for terminals that know no OSC 52.
+    In tmux that is tmux itself, which passes the text to whichever terminal is attached, local or remote, and silently
+    drops an application's own OSC 52; and also the desktop's clipboard, for terminals without OSC 52.
     """
     native = native_tool(environ, find, platform)
     return ((TMUX,) if environ.get("TMUX") else ()) + ((native,) if native is not None else ())
 
 
-def described(environ: Mapping[str, str], platform: str = sys.platform) -> str:
-    """Return in words how a text would leave."""
+def describe_clipboard(environ: Mapping[str, str], platform: str = sys.platform) -> str:
+    """Return a description of how a text would reach the clipboard."""
     found = " and ".join(" ".join(tool.argv) for tool in tools(environ, platform=platform))
     return found or "OSC 52 (the terminal does not confirm copies)"
 
@@ -99,11 +99,11 @@ def described(environ: Mapping[str, str], platform: str = sys.platform) -> str:
 def clipboard(
     write: Callable[[str], object], environ: Mapping[str, str] | None = None, platform: str = sys.platform
 ) -> ClipboardWriter:
-    """Return how to reach the clipboard: by the programs that lead there, else by OSC 52 through `write`."""
+    """Return a writer that uses the programs found, or else OSC 52 through `write`."""
     environ = os.environ if environ is None else environ
     found = tools(environ, platform=platform)
 
-    async def put(text: str) -> str:
+    async def write_text(text: str) -> str:
         taken: list[str] = []
         errors: list[ClipboardError] = []
         for tool in found:
@@ -118,17 +118,18 @@ def clipboard(
             raise errors[0]
         if len(text.encode()) > OSC52_BYTES:
             raise TooBigError(f"{len(text.encode())} bytes is more than a terminal accepts")
-        # Inside tmux without its program, the sequence itself is all there is: tmux reads it, as a terminal does.
+        # In tmux without a working `tmux` command, the sequence is the only way left; tmux reads it as a terminal
+        # would.
         write(passed_through(osc52(text), environ) if in_gnu_screen(environ) else osc52(text))
         return f"OSC 52, because {errors[0]}" if errors else "OSC 52"
 
-    return put
+    return write_text
 
 
 async def give(tool: Tool, text: str) -> None:
-    """Give `text` to a program; raises `ClipboardError` when it does not take it.
+    """Pass `text` to a program; raises `ClipboardError` when it fails.
 
-    It gets a session of its own: those that keep the selection go on after this program has ended.
+    It gets a session of its own: tools that hold the selection keep running after jobdeck ends.
     """
     data = text.encode(tool.encoding)
     if len(data) > TOOL_BYTES:
@@ -149,7 +150,7 @@ async def give(tool: Tool, text: str) -> None:
 
 async def _start(name: str, argv: Sequence[str]) -> asyncio.subprocess.Process:
     silent = asyncio.subprocess.DEVNULL
-    # pbcopy reads its input as what the locale says, which in a bare environment is not UTF-8.
+    # pbcopy decodes its input by the locale, which is not UTF-8 in a bare environment.
     env = {**os.environ, "LC_CTYPE": "UTF-8"} if name == "pbcopy" else None
     try:
         return await asyncio.create_subprocess_exec(
@@ -160,28 +161,28 @@ async def _start(name: str, argv: Sequence[str]) -> asyncio.subprocess.Process:
 
 
 SHOWN = 160
-"""Characters of a text that are repeated when it has been sent."""
+"""Characters of the sent text that the message repeats."""
 
 _READABLE = "" if sys.platform == "win32" else ", mode 0600"
-"""On Windows the folder decides who reads its files."""
+"""On Windows the folder determines who can read its files."""
 
 Say = Callable[[str, bool], None]
-"""Tells a person something, as a warning or not."""
+"""Shows a message; the flag makes it a warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class CopiedText:
-    """A text that was meant for the clipboard, and what it is."""
+    """A text that was sent to the clipboard, and what it is."""
 
     text: str
     what: str
 
 
 class ClipboardService:
-    """Puts texts on the clipboard and says so: "sent", because a terminal never tells whether it took one."""
+    """Sends texts to the clipboard and reports it as "sent", because a terminal never confirms that it took one."""
 
-    def __init__(self, put: ClipboardWriter, clock: Clock, say: Say, save: Save = save) -> None:
-        self._put = put
+    def __init__(self, write: ClipboardWriter, clock: Clock, say: Say, save: Save = save) -> None:
+        self._write = write
         self._save = save
         self._clock = clock
         self._say = say
@@ -189,9 +190,9 @@ class ClipboardService:
         self.last: CopiedText | None = None
 
     async def send(self, text: str, what: str) -> bool:
-        """Send a text; one that is too big for the clipboard becomes a file. Returns whether it was sent.
+        """Send a text, or save it to a file if it is too large. Returns whether it was sent.
 
-        Those that are asked for meanwhile follow in their order.
+        Calls that overlap are served in order.
         """
         self.last = CopiedText(text, what)
         async with self._busy:
@@ -199,10 +200,10 @@ class ClipboardService:
 
     async def _send(self, text: str, what: str) -> bool:
         try:
-            way = await self._put(text)
+            way = await self._write(text)
         except TooBigError as error:
             self._say(f"{what} not sent to the clipboard: {error}", True)
-            await self.keep(text, what)
+            await self.save(text, what)
             return False
         except ClipboardError as error:
             self._say(f"{what} not sent to the clipboard: {error}\n{_shown(text)}\nC to view it", True)
@@ -210,7 +211,7 @@ class ClipboardService:
         self._say(f"{_shown(text)}\n{what} sent to clipboard ({way}) · C to view", False)
         return True
 
-    async def keep(self, text: str, what: str) -> Path | None:
+    async def save(self, text: str, what: str) -> Path | None:
         """Write a text to a file, and say where it is."""
         try:
             path = await self._save(text, what, self._clock.now().us)
@@ -222,12 +223,14 @@ class ClipboardService:
 
 
 def safe_text(text: str) -> str:
-    """Return somebody else's text fit for a clipboard, whose next stop may be a shell: nothing in it acts on one."""
+    """Return text from outside with nothing a shell would act on, because it may be pasted into one."""
     return clean(text.replace("\r\n", "\n").expandtabs(4), lines=True)
 
 
 def _shown(text: str) -> str:
     first, *rest = text.strip().split("\n", 1)
     return (
-        f"{clip(first.lstrip('# '), 60)} … {humanize.format_size(len(text.encode()))}" if rest else clip(first, SHOWN)
+        f"{truncate(first.lstrip('# '), 60)} … {humanize.format_size(len(text.encode()))}"
+        if rest
+        else truncate(first, SHOWN)
     )

@@ -1,4 +1,4 @@
-"""What the deck knows between two frames: the model, and which profiles cannot be seen."""
+"""The state behind the deck: the job table, failures, progress, unreachable profiles."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,13 +22,13 @@ from jobdeck.tui.render.trace import ExchangeNotes, exchange_notes
 
 
 class DeckState:
-    """Joins the engine's answers with the model, for the widgets to draw from."""
+    """Combines the engine's data with the job table, for the widgets to draw."""
 
     def __init__(
         self,
         profiles: tuple[str, ...],
         *,
-        locked: bool = False,
+        read_only: bool = False,
         meanings: Callable[[str], Meanings] = lambda _: NO_MEANINGS,
     ) -> None:
         self.table = JobTable()
@@ -37,52 +37,52 @@ class DeckState:
         self.unfocused = False
         self.replay = ""
         self.dated = False
-        self.faults = FailureGroups()
+        self.failure_groups = FailureGroups()
         self.new_failures = NewFailures()
         self._progress = OverallProgress()
         self._profiles = profiles
-        self._locked = locked
+        self._read_only = read_only
         self._meanings = meanings
-        self._blind: dict[str, UnreachableProfile] = {}
+        self._unreachable: dict[str, UnreachableProfile] = {}
         self._shown_failure: JobKey | None = None
 
     @property
     def settled(self) -> bool:
-        """Whether every job has been polled once, so that whoever is selected may stay it; never in a recording."""
+        """Whether every job was polled once, so that the selection may stick to its job; never in a recording."""
         return not self.replay and not self.table.counts.get(NEW, 0)
 
     @property
     def paused(self) -> bool:
-        """Whether the engine sends nothing."""
+        """Whether the engine is paused."""
         return self.engine is not None and self.engine.paused
 
     def forget(self) -> None:
-        """Begin anew: what was taken in holds no more."""
+        """Reset everything that was applied."""
         self.table.clear()
-        self.faults = FailureGroups()
+        self.failure_groups = FailureGroups()
         self.new_failures = NewFailures()
         self._progress = OverallProgress()
-        self._blind = {}
+        self._unreachable = {}
 
     def apply(self, batch: ChangeSet, now: Instant) -> TableUpdate:
-        """Take in a batch."""
+        """Apply a batch of changes."""
         if batch.fresh:
             self.forget()
-        self.faults.apply(batch.jobs, batch.removed)
+        self.failure_groups.apply(batch.jobs, batch.removed)
         self.new_failures.apply(batch.jobs, batch.removed)
         self._progress.apply(batch.jobs, batch.removed, now)
         delta = self.table.update(batch.jobs, batch.removed, now, batch.ranks)
         for name in {key.profile for key in delta.changed}:
-            self._blind.pop(name, None)
+            self._unreachable.pop(name, None)
         return delta
 
     def job(self, key: JobKey | None) -> Job | None:
-        """Return a job in its newest state that was drawn."""
+        """Return a job as last drawn."""
         row = self.table.row(key) if key is not None else None
         return row.job if row is not None else None
 
     def next_failure(self, selected: JobKey | None) -> JobKey | None:
-        """Return the job that failed last; while the one returned last is `selected`, the one that failed before it."""
+        """Return the job that failed last, or the one before that while the last returned is still `selected`."""
         after = selected if selected == self._shown_failure else None
         self._shown_failure = next_failure((row.job for row in self.table.rows()), after)
         return self._shown_failure
@@ -96,14 +96,14 @@ class DeckState:
         return self.engine.exchanges(key) if self.engine is not None and key is not None else ()
 
     def exchange_notes(self, key: JobKey | None) -> ExchangeNotes:
-        """Return what each exchange told about a job."""
+        """Return what each exchange showed about a job."""
         job = self.job(key)
         if job is None or self.engine is None:
             return ExchangeNotes()
         return exchange_notes(job, self.engine.timeline(job.key), self.engine.exchanges(job.key))
 
     def history(self, key: JobKey) -> JobHistory:
-        """Return what led to a job's state."""
+        """Return the history that led to a job's state."""
         engine = self.engine
         if engine is None:
             return JobHistory()
@@ -111,11 +111,11 @@ class DeckState:
         return JobHistory(engine.progress_history(key), engine.timeline(key), engine.previous(key), newest)
 
     def content(self, exchange: Exchange) -> ExchangeContent | None:
-        """Return what is in memory of an exchange."""
+        """Return the headers and body of an exchange, if they are in memory."""
         return self.engine.content(exchange) if self.engine is not None else None
 
     def schedule(self, key: JobKey) -> ScheduleInfo:
-        """Return what the engine will do about a job."""
+        """Return what the engine is going to do about a job."""
         engine = self.engine
         job = self.job(key)
         meanings = self._meanings(job.target.provider) if job is not None else NO_MEANINGS
@@ -129,13 +129,13 @@ class DeckState:
             blocked_until=budget.blocked_until if budget is not None else None,
             blocked_by=budget.blocked_by if budget is not None else None,
             blocked_asked=budget.blocked_asked if budget is not None else None,
-            locked=self._locked,
+            read_only=self._read_only,
             past=bool(self.replay),
             meanings=meanings,
         )
 
     def overview(self, now: Instant, reading: int = 0) -> Overview:
-        """Return what the header tells; `reading` is how many jobs there will be, 0 when all are here."""
+        """Return the data of the header; `reading` is the number of jobs expected, 0 when all are loaded."""
         profiles = tuple(sorted(self.table.profiles)) or self._profiles
         budgets = self.engine.quotas() if self.engine is not None else {}
         in_use = {name: budget for name, budget in budgets.items() if name in self.table.profiles}
@@ -154,21 +154,20 @@ class DeckState:
 
     @property
     def totals(self) -> tuple[int, int, int]:
-        """How many jobs have ended, of how many, and how many of them failed."""
+        """The numbers of finished jobs, of all jobs, and of failed jobs."""
         counts = self.table.counts
         return sum(counts.get(state, 0) for state in ENDED), self.table.total, counts.get(FAILED, 0)
 
     def unreachable_profiles(self) -> tuple[UnreachableProfile, ...]:
-        """Return the profiles of which not one unfinished job can be polled, with the newest reason.
+        """Return the profiles none of whose unfinished jobs can be polled, with the latest problem.
 
-        Jobs that fail for a reason of their own, such as a mistyped ID, do not count.
-
-        The last good look is searched for once: it cannot move while nothing is seen, and going through 10,000
-        rows ten times a second would.
+        Jobs that fail for a reason of their own, such as a mistyped ID, do not count. The last successful poll is
+        cached: it cannot change while the profile is unreachable, and scanning 10,000 rows ten times a second would be
+        too slow.
         """
-        blind = {name for name, sight in self.table.sight().items() if sight.open == sight.blind}
-        self._blind = {name: self._as_of_now(name) for name in sorted(blind)}
-        return tuple(self._blind.values())
+        unreachable = {name for name, one in self.table.visibility().items() if one.open == one.unreachable_jobs}
+        self._unreachable = {name: self._as_of_now(name) for name in sorted(unreachable)}
+        return tuple(self._unreachable.values())
 
     def _look_for(self, profile: str) -> UnreachableProfile:
         jobs = [row.job for row in self.table.rows() if row.job.key.profile == profile and not row.job.terminal]
@@ -177,7 +176,7 @@ class DeckState:
         return UnreachableProfile(profile, key, max(seen, key=lambda instant: instant.us, default=None))
 
     def _as_of_now(self, profile: str) -> UnreachableProfile:
-        one = self._blind.get(profile)
+        one = self._unreachable.get(profile)
         job = self.job(one.job) if one is not None else None
         if one is None or job is None or job.terminal or fails_alone(job):
             one = self._look_for(profile)

@@ -1,4 +1,4 @@
-"""What keys ask of the engine: poll now, pause, add jobs. Each returns what a person is told of it."""
+"""Keys that control the engine: poll now, pause, add jobs. Each method returns the message to show."""
 
 from collections.abc import Container, Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from jobdeck.app.session import error_reported
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.tui.cell_text import middle
+from jobdeck.tui.cell_text import elide_middle
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.render.tabs import Tab
 
@@ -16,7 +16,7 @@ NOT_OPEN = "still opening: try again in a moment"
 
 
 class EngineActions:
-    """Asks the engine of a deck, once it is open; before, nothing is done."""
+    """Controls the engine of a deck; does nothing until it is open."""
 
     def __init__(self, state: DeckState, clock: Clock) -> None:
         self._state = state
@@ -24,7 +24,7 @@ class EngineActions:
         self._fetched: JobKey | None = None
 
     def poll_now(self, keys: Sequence[JobKey]) -> str:
-        """Have jobs polled as soon as the budget allows."""
+        """Poll jobs as soon as the rate limit allows."""
         engine = self._state.controls
         if engine is None or not keys:
             return NOT_OPEN if keys else ""
@@ -37,7 +37,7 @@ class EngineActions:
         return self._next_probes(profiles) or f"refreshing {several}when the rate limit allows"
 
     def poll_all_now(self) -> str:
-        """Have every unfinished job polled, paced."""
+        """Poll every unfinished job, within the rate limit."""
         engine = self._state.controls
         if engine is None:
             return NOT_OPEN
@@ -48,7 +48,7 @@ class EngineActions:
         return "; ".join(part for part in (self._next_probes(), rest) if part)
 
     def fetch_shown(self, key: JobKey | None, tab: Tab) -> None:
-        """Have a job polled of which a tab is to show what is not in memory: once while it is shown."""
+        """Poll a job once if a tab shows it but its content is not in memory."""
         job, engine = self._state.job(key), self._state.controls
         if job is None or not self._lacks(job, tab):
             self._fetched = None
@@ -57,13 +57,13 @@ class EngineActions:
             engine.poll_now(job.key)
 
     def _lacks(self, job: Job, tab: Tab) -> bool:
-        """Whether a result had to make room for others, or no response is there that shows how a job ended."""
+        """Whether a tab lacks its content: the result was evicted, or no response with the job's end is in memory."""
         if tab is Tab.RAW:
             return job.terminal and self._state.history(job.key).content is None
         return tab is Tab.RESULT and job.evicted_result is not None
 
     def toggle_pause(self) -> str:
-        """Send nothing more, or go on."""
+        """Pause or resume polling."""
         engine = self._state.controls
         if engine is None:
             return NOT_OPEN
@@ -74,11 +74,11 @@ class EngineActions:
         return ""
 
     def add(self, targets: Sequence[Target]) -> tuple[bool, str]:
-        """Watch targets; returns whether they are watched, too."""
+        """Watch targets; returns whether they are watched, and the message."""
         if self._state.controls is None:
             return False, "not added: the engine is not open yet"
         if len(targets) > 1:
-            # What is pasted together stays together.
+            # Targets that were pasted together form one batch.
             batch = f"pasted {humanize.format_datetime(self._clock.now().us)[5:16]}"
             targets = [target if target.batch else replace(target, batch=batch) for target in targets]
         new: tuple[JobKey, ...] = ()
@@ -91,7 +91,7 @@ class EngineActions:
         return True, f"{humanize.pluralize(len(new), 'job')} added" + (f", {again} watched already" if again else "")
 
     def _next_probes(self, profiles: Container[str] | None = None) -> str:
-        """Return in words when what is unreachable is tried, all of it or some profiles; empty when nothing is."""
+        """Return when unreachable profiles are tried next, all or only some; empty if none is unreachable."""
         now = self._clock.now()
         tries = [
             (one.profile, one.next_try - now.mono)
@@ -99,7 +99,7 @@ class EngineActions:
             if one.next_try is not None and (profiles is None or one.profile in profiles)
         ]
         when = (
-            f"{middle(name, 40)} {f'in {humanize.format_duration(left)}' if left >= 1 else 'now'}"
+            f"{elide_middle(name, 40)} {f'in {humanize.format_duration(left)}' if left >= 1 else 'now'}"
             for name, left in tries
         )
         return f"next try: {', '.join(when)}" if tries else ""

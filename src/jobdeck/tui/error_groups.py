@@ -1,4 +1,4 @@
-"""What keys and clicks do with jobs that failed alike: show those alone, one error after another, and hand them on."""
+"""Keys and clicks for jobs with the same error: filter by it, cycle through errors, create one ticket."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,18 +7,18 @@ from jobdeck.domain import humanize
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.job_filter import group_filter, same_error_filter
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 
 
 class ErrorGroups:
-    """Filters the list by one error or state at a time. What each method returns is what a person is told."""
+    """Filters the list by one error or state at a time. Methods return the message to show."""
 
-    def __init__(self, state: DeckState, pane: JobPane) -> None:
+    def __init__(self, state: DeckState, pane: ListPane) -> None:
         self._state = state
         self._pane = pane
 
     def show_next(self) -> str:
-        """Show only the jobs that failed with the most common error, then with the next one, then all again."""
+        """Show only the jobs with the most common error, then those with the next one, finally all again."""
         filters = self._filters
         shown = self._pane.filter_text
         place = filters.index(shown) + 1 if shown in filters else 0
@@ -31,15 +31,15 @@ class ErrorGroups:
         return ""
 
     def show_same(self, key: JobKey | None) -> str:
-        """Show only the jobs that failed like this one."""
-        found = self._state.faults.group_of(key) if key is not None else None
+        """Show only the jobs that failed with the same error as this one."""
+        found = self._state.failure_groups.group_of(key) if key is not None else None
         if found is None:
             return "nothing to group by: this job has no error"
         self._pane.replace_filter(same_error_filter(found.fingerprint))
         return ""
 
     def toggle(self, filter_text: str) -> str:
-        """Show only what a filter of the strip admits, all again when that is shown; without one the next error."""
+        """Toggle a filter of the strip; with an empty one, show the next error."""
         if not filter_text:
             return self.show_next()
         if filter_text == self._pane.filter_text:
@@ -49,9 +49,9 @@ class ErrorGroups:
         return ""
 
     def jobs_for_ticket(self, marks: Iterable[JobKey]) -> tuple[list[JobKey], str]:
-        """Return the marked jobs, else those of the error that is shown alone, else the selected one.
+        """Return the selected jobs, or those of the error that the list is filtered by, or the job under the cursor.
 
-        A ticket goes to one vendor: jobs of other APIs than the selected one's are left out, which is said.
+        A ticket goes to one vendor: jobs of other APIs are left out, and the message says so.
         """
         selected = self._pane.jobs.selected
         keys = list(marks)
@@ -62,7 +62,7 @@ class ErrorGroups:
         return self.of_one_api(keys, selected)
 
     def of_one_api(self, keys: list[JobKey], about: JobKey | None) -> tuple[list[JobKey], str]:
-        """Return those of the jobs that are of the API of the one a ticket is `about`, else of the most common one."""
+        """Return the jobs of the API of `about`, or else of the most common API."""
         apis = {key: job.target.provider for key in keys if (job := self._state.job(key)) is not None}
         most_common = Counter(apis.values()).most_common(1)
         api = apis[about] if about in apis else most_common[0][0] if most_common else ""
@@ -74,5 +74,5 @@ class ErrorGroups:
 
     @property
     def _filters(self) -> list[str]:
-        """The filters of the errors on the strip, in their order."""
-        return [group_filter(group) for group in self._state.faults.by_error()]
+        """The filters of the errors on the strip, in order."""
+        return [group_filter(group) for group in self._state.failure_groups.by_error()]

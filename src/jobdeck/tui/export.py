@@ -1,4 +1,4 @@
-"""Texts and the bodies of answers as files that only their owner can read."""
+"""Saving texts and response bodies to files that only their owner can read."""
 
 import asyncio
 import os
@@ -22,17 +22,17 @@ LONGEST_NAME = 60
 
 
 class Save(Protocol):
-    """Keeps a text as a file, as `save` does."""
+    """The signature of `save`."""
 
     async def __call__(self, text: str, subject: str, us: int, *, suffix: str = ".md") -> Path:
-        """Return the file's path; raises `PrivateFileError` when there can be none."""
+        """Return the file's path; raises `PrivateFileError` if it cannot be written."""
         ...
 
 
 class BodySaver:
-    """Saves the newest body about a job: the one in memory, else polled again and written as it comes.
+    """Saves a job's newest response body, polling again and streaming to the file if it is not in memory.
 
-    `notify` is told what came of it, and whether that is a fault.
+    `notify` gets a message, and whether it is an error.
     """
 
     def __init__(self, clock: Clock, save: Save, notify: Callable[[str, bool], None]) -> None:
@@ -41,7 +41,7 @@ class BodySaver:
         self._notify = notify
 
     async def save(self, job: Job | None, body: bytes | None, controls: EngineControls | None) -> None:
-        """Save the body whole."""
+        """Save the full body."""
         if job is not None and controls is not None and _is_incomplete(job, body):
             await self._download(job, controls)
         elif job is None or body is None:
@@ -88,15 +88,15 @@ def _is_incomplete(job: Job, body: bytes | None) -> bool:
 
 
 async def save(text: str, subject: str, us: int, folder: Path | None = None, *, suffix: str = ".md") -> Path:
-    """Write a text to a new file in the working directory, else in the home directory, and return its path.
+    """Write a text to a new file in the working directory, or else in the home directory, and return its path.
 
-    The name is made of `subject` and the moment `us`. Raises `PrivateFileError` when neither can be written to.
+    The name consists of `subject` and the time `us`. Raises `PrivateFileError` if neither is writable.
     """
     return await asyncio.to_thread(_save, text, file_name(subject, us, suffix), folder)
 
 
 def save_folder() -> Path:
-    """Return the folder that `save` writes to as things are now."""
+    """Return the folder that `save` would write to now."""
     with suppress(FileNotFoundError):  # the working directory may have been deleted
         folder = Path.cwd()
         if os.access(folder, os.W_OK):
@@ -105,7 +105,7 @@ def save_folder() -> Path:
 
 
 def open_stream(subject: str, us: int, folder: Path | None = None, *, suffix: str = ".json") -> PrivateStream:
-    """Begin a file as `save` names it, to be written piece by piece. Raises `PrivateFileError`."""
+    """Open a file, named as by `save`, for writing in pieces. Raises `PrivateFileError`."""
     name = file_name(subject, us, suffix)
     home = expand_home("~")
     try:
@@ -115,7 +115,7 @@ def open_stream(subject: str, us: int, folder: Path | None = None, *, suffix: st
 
 
 def file_name(subject: str, us: int, suffix: str = ".md") -> str:
-    """Return a file's name for a subject: letters, digits, dashes, and the moment."""
+    """Return a file name for a subject: letters, digits, dashes and the time."""
     moment = datetime.fromtimestamp(us / 1e6, UTC)
     plain = _OUTSIDE.sub("-", subject)[:LONGEST_NAME].strip("-") or "text"
     return f"jobdeck-{plain}-{moment:%Y%m%dT%H%M%SZ}{suffix}"
@@ -136,7 +136,7 @@ def _write(path: Path, text: str) -> Path:
 
 
 def _free(path: Path) -> Path:
-    """Return a path of which there is no file yet."""
+    """Return a path where no file exists yet."""
     number = 2
     free = path
     while free.exists():

@@ -1,4 +1,4 @@
-"""What the export key does: ask for a format, and write the jobs that the list shows to a private file."""
+"""The export key: ask for a format, and write the listed jobs to a private file."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -21,7 +21,7 @@ Push: TypeAlias = Callable[[ModalScreen[None]], Awaitable[None]]
 
 
 class ExportActions:
-    """Writes the jobs that the list shows to a file, in their order. `say` is told what came of it."""
+    """Writes the listed jobs to a file, in their order; `say` reports the result."""
 
     def __init__(self, state: DeckState, clock: Clock, save: Save, say: Say, push: Push) -> None:
         self._state = state
@@ -30,8 +30,8 @@ class ExportActions:
         self._say = say
         self._push = push
 
-    async def ask(self, run: Run) -> None:
-        """Ask for a format, and export in that one; `run` runs what takes time."""
+    async def open_dialog(self, run: Run) -> None:
+        """Ask for a format, then export; `run` starts the export in the background."""
         shown, total = len(self._state.table), self._state.table.total
         if not shown:
             self._say("no jobs to export" if not total else "no matching jobs to export, esc clears the filter", False)
@@ -43,7 +43,7 @@ class ExportActions:
     async def _export(self, form: ExportFormat) -> None:
         now, table = self._clock.now(), self._state.table
         jobs = [row.job for key in table.keys(0, len(table)) if (row := table.row(key)) is not None]
-        # Ten thousand jobs with results take seconds.
+        # Takes seconds for 10,000 jobs with results.
         text = await asyncio.to_thread(export_jobs, jobs, now, form)
         try:
             path = await self._save(text, "jobs", now.us, suffix=form.suffix)

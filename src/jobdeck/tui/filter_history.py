@@ -1,4 +1,4 @@
-"""The filters that somebody has used, the newest last, for the keys up and down and for the next time."""
+"""Filters that were used before, newest last, for the up and down keys and the next run."""
 
 import json
 
@@ -9,7 +9,7 @@ LONGEST = 500
 
 
 class FilterHistory:
-    """Goes back and forth through filters. What looks like an API key is never remembered."""
+    """Steps through earlier filters. A filter that contains something like an API key is not saved."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
@@ -18,11 +18,11 @@ class FilterHistory:
 
     @property
     def text(self) -> str:
-        """The filters as `restore` reads them."""
+        """The history as `restore` reads it."""
         return json.dumps(self._texts)
 
     def restore(self, text: str) -> None:
-        """Take the filters of last time; nothing where they cannot be read."""
+        """Load a saved history; an unreadable one is ignored."""
         try:
             read = json.loads(text) if text else []
         except ValueError:
@@ -31,7 +31,7 @@ class FilterHistory:
             self._texts = [one for one in read if isinstance(one, str) and len(one) <= LONGEST][-MOST:]
 
     def add(self, text: str) -> bool:
-        """Remember a filter as the newest; returns whether it was."""
+        """Add a filter as the newest; returns whether it was added."""
         self._at = None
         if not text or len(text) > LONGEST or mask_keys(text) != text:
             return False
@@ -39,7 +39,7 @@ class FilterHistory:
         return True
 
     def older(self, typed: str) -> str | None:
-        """Return the filter before the one that is shown; `typed` comes back after the newest. None: there is none."""
+        """Return the next older filter, or None; `typed` is returned again after the newest one."""
         if self._at is None:
             self._typed = typed
         at = (len(self._texts) if self._at is None else self._at) - 1
@@ -49,7 +49,7 @@ class FilterHistory:
         return self._texts[at]
 
     def newer(self) -> str | None:
-        """Return the filter after the one that is shown, at last what was typed; None while none is shown."""
+        """Return the next newer filter, and after the newest one the typed text; None if no older one is shown."""
         if self._at is None:
             return None
         self._at += 1

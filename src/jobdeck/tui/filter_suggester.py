@@ -1,4 +1,4 @@
-"""What is likely meant by the beginning of a filter's term: its keys, and the values that the jobs have."""
+"""Completion of a filter's last term: keys, and values that the jobs have."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -25,7 +25,7 @@ class FilterSuggester(Suggester):
         self._rows = rows
 
     async def get_suggestion(self, value: str) -> str | None:
-        """Return the filter with its last term completed; None when nothing is likely."""
+        """Return the filter with its last term completed, or None."""
         last = _LAST.search(value)
         term = last[1] if last else ""
         if not term:
@@ -41,10 +41,10 @@ class FilterSuggester(Suggester):
         return None if found is None else value[: len(value) - len(typed)] + found
 
     def _value(self, key: str, typed: str) -> str | None:
-        """Return the most frequent value of a key that begins so and needs no quotes."""
+        """Return the most frequent value of a key that starts with `typed` and needs no quotes."""
         counts: dict[str, int] = {}
         for row in islice(self._rows(), ROWS):
-            for text in values_of(key, row.job, row.counted.word):
+            for text in values_of(key, row.job, row.category.word):
                 if text.casefold().startswith(typed.casefold()) and _PLAIN.fullmatch(text):
                     counts[text] = counts.get(text, 0) + 1
         if not counts:

@@ -1,4 +1,4 @@
-"""What the footer has at the moment: the keys of the pane that has them, and of what is selected."""
+"""What the footer shows at the moment."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,10 @@ from jobdeck.tui.render.footer import FooterView
 from jobdeck.tui.widgets.panes import Panes
 
 
-def footer_view(panes: Panes, jobs: JobActions, labels: Mapping[str, str], *, locked: bool, replay: bool) -> FooterView:
-    """Return what decides the footer's keys; `labels` are what some actions are called at the moment."""
+def footer_view(
+    panes: Panes, jobs: JobActions, labels: Mapping[str, str], *, read_only: bool, replay: bool
+) -> FooterView:
+    """Return the state that determines the footer's keys; `labels` renames actions by state (pause, resume)."""
     marked, hidden = jobs.count_marked()
     pane = panes.focused
     absent: set[str] = set()
@@ -22,7 +24,7 @@ def footer_view(panes: Panes, jobs: JobActions, labels: Mapping[str, str], *, lo
         labels={**labels, "mark_all": "clear"} if marked else labels,
         words={} if pane is Pane.LIST else {"filter": "search", "back": "list"},
         absent=frozenset(absent),
-        locked=locked,
+        read_only=read_only,
         replay=replay,
         marked=marked,
         hidden=hidden,

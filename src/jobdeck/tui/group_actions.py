@@ -1,4 +1,4 @@
-"""What `b` does: show the jobs in groups, and do with one of them what is chosen there."""
+"""The key `b`: show the jobs in groups, and act on a chosen group."""
 
 from collections.abc import Awaitable, Callable
 
@@ -9,16 +9,16 @@ from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.error_groups import ErrorGroups
 from jobdeck.tui.job_actions import JobActions
 from jobdeck.tui.screens.groups import Chosen, GroupChoice, GroupsMemory, GroupsScreen
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 
 Show = Callable[[GroupsScreen, Callable[[GroupChoice | None], Awaitable[None]]], Awaitable[object]]
-"""Puts the groups in front of the deck, and hands on what is chosen there."""
+"""Opens the groups in front of the deck, and passes the choice to the callback."""
 
 
 class GroupActions:
-    """Does with the jobs of a group what the keys of a deck do with one."""
+    """Applies the deck's actions to the jobs of a group."""
 
-    def __init__(self, pane: JobPane, jobs: JobActions, errors: ErrorGroups, copy: CopyActions, say: Say) -> None:
+    def __init__(self, pane: ListPane, jobs: JobActions, errors: ErrorGroups, copy: CopyActions, say: Say) -> None:
         self._pane = pane
         self._jobs = jobs
         self._errors = errors
@@ -27,7 +27,7 @@ class GroupActions:
         self._memory = GroupsMemory()
 
     async def open(self, show: Show, state: DeckState, clock: Clock) -> None:
-        """Show the jobs in groups, and do what is chosen there."""
+        """Show the jobs in groups, and run the chosen action."""
         await show(GroupsScreen(state, clock, self._memory, read_only=state.controls is None), self._do)
 
     async def _do(self, choice: GroupChoice | None) -> None:

@@ -1,4 +1,4 @@
-"""The jobs of a deck in groups: by what went wrong, by kind, by profile by stage or by batch. Pure."""
+"""Groups the jobs of a deck by reason, kind, profile, stage or batch. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -11,11 +11,11 @@ from jobdeck.domain.text import one_line
 from jobdeck.report.failure_groups import ErrorGroup, fingerprint_of
 from jobdeck.tui.job_filter import group_filter, quoted, state_filter
 from jobdeck.tui.job_table import Row
-from jobdeck.tui.render.state import ALL_STATES, BLIND, ENDED, FAILED, LOST, STALLED, State
+from jobdeck.tui.render.state import ALL_STATES, ENDED, FAILED, NOT_FOUND, STALLED, UNREACHABLE, State
 
 
 class GroupBy(StrEnum):
-    """What jobs of one group have in common."""
+    """What the jobs of one group have in common."""
 
     REASON = "reason"
     KIND = "kind"
@@ -24,52 +24,57 @@ class GroupBy(StrEnum):
     BATCH = "batch"
 
 
-REASONS = {STALLED: "no change for longer than usual", BLIND: "no answer", LOST: "the server does not know the job"}
+REASONS = {
+    STALLED: "no change for longer than usual",
+    UNREACHABLE: "no answer",
+    NOT_FOUND: "the server does not know the job",
+}
 NO_STAGE = "no stage"
 NO_BATCH = "added alone"
 
 
 @dataclass(frozen=True)
 class JobGroup:
-    """Jobs that have something in common, the neediest first.
-
-    `name` is what they have in common, `detail` more of it, `state` theirs where they are in one. `filter` admits them
-    in the list. `first_us` and `last_us` are when the first and the last of them came to be as they are, in
-    microseconds since the epoch.
-    """
+    """Jobs with something in common, most urgent first."""
 
     name: str
+    """What they have in common."""
     detail: str
+    """More about it, such as the message of an error."""
     state: State | None
+    """Their state, if the group consists of one state."""
     filter: str
+    """The filter that shows only these jobs."""
     rows: tuple[Row, ...]
     counts: Mapping[State, int]
     first_us: int
+    """When the first of them got into its state, in microseconds since the epoch."""
     last_us: int
+    """The same of the last."""
 
     @property
     def keys(self) -> tuple[JobKey, ...]:
-        """The jobs."""
+        """The keys of the jobs."""
         return tuple(row.job.key for row in self.rows)
 
     @cached_property
     def kinds(self) -> str:
-        """The kinds of the jobs, the most common first."""
+        """The kinds of the jobs, most common first."""
         return _most_common(row.job.kind for row in self.rows)
 
     @cached_property
     def profiles(self) -> str:
-        """The profiles of the jobs, the most common first."""
+        """The profiles of the jobs, most common first."""
         return _most_common(row.job.key.profile for row in self.rows)
 
     @property
     def done(self) -> float:
-        """The fraction of the jobs that have ended."""
+        """The fraction of the jobs that have finished."""
         return sum(count for state, count in self.counts.items() if state in ENDED) / len(self.rows)
 
 
 def grouped(rows: Iterable[Row], by: GroupBy) -> list[JobGroup]:
-    """Return the groups of jobs: of errors the most common first, then of each other state; else the neediest first."""
+    """Return groups of jobs, most urgent first; by reason: errors, most common first, then the other states."""
     found: dict[tuple[str, str, State | None, str], list[Row]] = {}
     name = _NAMES[by]
     for row in rows:
@@ -91,13 +96,13 @@ def _group(name: str, detail: str, state: State | None, filter_text: str, rows: 
     if state is FAILED and error is not None and error.code:
         detail = one_line(error.message or "", 200)
     moments = [_since_us(row.job) for row in rows]
-    counts = Counter(row.counted for row in rows)
+    counts = Counter(row.category for row in rows)
     detail = "" if detail == name else detail
     return JobGroup(name, detail, state, filter_text, tuple(rows), counts, min(moments), max(moments))
 
 
 def _reason(row: Row) -> tuple[str, str, State | None, str]:
-    state = row.counted
+    state = row.category
     found = fingerprint_of(row.job) if state is FAILED else None
     if found is None and state is FAILED:
         return "failed", "no reason given", state, f'{state_filter(state)} reason=""'
@@ -108,7 +113,7 @@ def _reason(row: Row) -> tuple[str, str, State | None, str]:
 
 @lru_cache(maxsize=256)
 def _failed_with(error: str, coded: bool) -> tuple[str, str, State | None, str]:
-    # Of 10,000 failed jobs most failed with one of a few errors.
+    # Most of 10,000 failed jobs share a few errors.
     return one_line(error, 80), "", FAILED, group_filter(ErrorGroup(error, coded, 0))
 
 
@@ -128,12 +133,12 @@ def _stage(row: Row) -> tuple[str, str, State | None, str]:
 
 
 def profile_filter(profile: str) -> str:
-    """Return the filter that admits the jobs of a profile."""
+    """Return the filter for the jobs of a profile."""
     return f"profile={quoted(profile)}"
 
 
 def batch_filter(batch: str) -> str:
-    """Return the filter that admits the jobs of a batch."""
+    """Return the filter for the jobs of a batch."""
     return f"batch={quoted(batch)}"
 
 
@@ -152,7 +157,7 @@ _NAMES: Mapping[GroupBy, Callable[[Row], tuple[str, str, State | None, str]]] = 
 
 
 def _since_us(job: Job) -> int:
-    """Return when a job came to be as it is, as far as we know."""
+    """Return when a job got into its state, as far as known, in microseconds since the epoch."""
     if job.terminal and job.ended_us is not None:
         return job.ended_us
     return (job.ended or job.changed or job.added).us

@@ -1,7 +1,7 @@
-"""What a terminal sends, split into what was typed, what was pasted, and sequences. Pure: time is an argument.
+"""Splits terminal input into typed characters, pastes and escape sequences. Pure: time is an argument.
 
-A terminal sends keys and its answers to queries down one line. What is an answer is known by its shape (ECMA-48), not
-by a list of answers, so that one that nobody asked for, or that comes late, is never mistaken for keys.
+Keys and a terminal's replies to queries arrive in one stream. A reply is recognized by its shape (ECMA-48), not by a
+list of known replies, so that an unexpected or late one is never mistaken for keys.
 """
 
 import re
@@ -10,55 +10,55 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 ESCAPE_SECONDS = 0.1
-"""How long an escape may be the beginning of a sequence before it is the key."""
+"""How long ESC may be the start of a sequence before it counts as the key."""
 
 TYPED_SECONDS = 0.005
-"""How long one printable character waits for more: a paste without brackets may come byte by byte, a hand is never so
-fast. 5 ms for a key; the arrows do not wait."""
+"""How long one printable character waits for more, because an unbracketed paste may arrive byte by byte, and no hand is
+that fast. A key costs 5 ms; arrow keys do not wait."""
 
 BURST_SECONDS = 0.02
-"""How long characters that came together wait for the rest: a paste is sent in pieces of some kB."""
+"""How long characters that arrived together wait for more: a paste is sent in pieces of a few kB."""
 
 LONGEST_BURST_SECONDS = 0.25
 CLOSING_SECONDS = 0.05
-"""How long after the end of a paste another end is looked for: the pasted text may contain one."""
+"""How long after the end of a paste a second end is awaited: the pasted text may contain one."""
 
 OPEN_SECONDS = 1.0
-"""After so long without a byte a sequence or a paste that was begun has no end: the line lost it."""
+"""After this long without a byte, an unfinished sequence or paste has lost its end on the line."""
 
 LONGEST_OPEN_SECONDS = 5.0
 BYTES_A_SECOND = 1_000
-"""A sequence may take `LONGEST_OPEN_SECONDS`, and longer if it comes faster than anybody types."""
+"""A sequence may take `LONGEST_OPEN_SECONDS`, or longer if it arrives faster than anybody types."""
 
 LATE_SECONDS = 1.0
-"""For so long after an escape that was taken for the key the rest of a sequence is still recognized."""
+"""How long after ESC was taken for the key the rest of a sequence is still recognized."""
 
 MOST_KEPT = 256
-"""Characters of a sequence that are kept: no key is longer, and an answer of 100 kB is not worth its memory."""
+"""Characters of a sequence that are kept: no key is longer, and a reply of 100 kB is not worth the memory."""
 
 MOST_PASTED = 8 << 20
 
 PASTE_START, PASTE_END = "\x1b[200~", "\x1b[201~"
 _PASTE_MARK = re.compile(r"(?:\x1b\[|[\x9b\udc9b])20([01])~")
 _C1 = {0x8F: "O", 0x90: "P", 0x98: "X", 0x9B: "[", 0x9D: "]", 0x9E: "^", 0x9F: "_"}
-"""The 8-bit forms of what begins a sequence, and the letter that stands for each after an escape."""
+"""The 8-bit introducers of sequences, and the letter that follows ESC in the 7-bit form."""
 
 _STRINGS = "PX]^_"
-"""What begins DCS, SOS, OSC, PM and APC."""
+"""The letters that introduce DCS, SOS, OSC, PM and APC."""
 
 _LATE = re.compile(
     r"\\|\[[?<=>]?[0-9;:]*[A-Za-z~]|\[[?<=>]?[0-9][0-9;:]*[!-/]?[@-~]|O[A-Z]"
     r"|[P_^X\]][^\x07\x1b]*(?:\x07|\x1b\\)|\][0-9]+;|P[0-9>!]|_G"
 )
-"""The rest of a sequence whose escape came long before it. Nobody types these within 5 ms."""
+"""The rest of a sequence whose ESC arrived long before. Nobody types these within 5 ms."""
 
 _ITERM_NAME = "TERM2 "
-"""What follows in iTerm2's report of its version after `CSI I`, which by itself is a change of focus."""
+"""The rest of iTerm2's version report after `CSI I`, which alone means that the terminal got the focus."""
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Characters outside of sequences, in the order in which they came; several came together, faster than by hand."""
+    """Characters outside of sequences, in order; more than one if they arrived faster than a hand types."""
 
     text: str
 
@@ -72,7 +72,7 @@ class EscapeSequence:
 
 @dataclass(frozen=True, slots=True)
 class Pasted:
-    """A text that the terminal said was pasted."""
+    """A bracketed paste."""
 
     text: str
 
@@ -95,14 +95,14 @@ class _State(Enum):
 
 
 _BRIEF = frozenset({_State.ESCAPE, _State.INTERMEDIATE, _State.MOUSE, _State.SS3, _State.STRING_ESCAPE})
-"""States in which a key may be waiting, so that the wait is that of an escape."""
+"""States in which the input may be a key, so that they end after `ESCAPE_SECONDS`."""
 
 
 class InputSplitter:
-    """Splits a stream of characters, however it is cut into reads.
+    """Splits a stream of characters, no matter how it is cut into reads.
 
-    Bytes that are no UTF-8 come as lone surrogates (``surrogateescape``): among them are the 8-bit forms of sequences.
-    After `deadline` (on the clock of `now`) `tick` must be called, for time ends what has no end of its own.
+    Bytes that are not UTF-8 arrive as lone surrogates (``surrogateescape``); 8-bit introducers are among them. Call
+    `tick` after `deadline` (on the clock of `now`): some input is complete only because nothing followed.
     """
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ class InputSplitter:
 
     @property
     def deadline(self) -> float | None:
-        """When time decides what has come so far; None when nothing waits."""
+        """When the pending input is decided by time; None if nothing is pending."""
         if self._state is _State.GROUND:
             if not self._typed:
                 return None
@@ -136,9 +136,9 @@ class InputSplitter:
         return min(self._last + OPEN_SECONDS, self._began + LONGEST_OPEN_SECONDS + came / BYTES_A_SECOND)
 
     def feed(self, text: str, now: float) -> list[Token]:
-        """Take in what has been read, and return what is complete by now.
+        """Process what was read, and return the complete tokens.
 
-        What was read after the deadline may have come before it, where the machine was busy: only `tick` ends anything.
+        Input read after the deadline may have arrived before it on a busy machine, so that only `tick` ends anything.
         """
         self._last = now
         if self._state is _State.GROUND and not self._typed and now < self._late_until:
@@ -149,7 +149,7 @@ class InputSplitter:
         return self._flush()
 
     def tick(self, now: float) -> list[Token]:
-        """Return what time has completed."""
+        """Return the tokens that are complete because time has passed."""
         self._expire(now)
         return self._flush()
 
@@ -188,7 +188,7 @@ class InputSplitter:
         if 0x80 <= c1 <= 0x9F or "\ud800" <= char <= "\udfff":
             return
         if char == "\x7f" or (char < " " and char not in "\r\n\t"):
-            # A control character is a key by itself, whatever comes with it.
+            # A control character is always a key by itself.
             self._end_typed()
             self._tokens.append(Typed(char))
             return
@@ -218,7 +218,7 @@ class InputSplitter:
             case _State.STRING_ESCAPE if char == "\\":
                 self._drop()
             case _State.STRING_ESCAPE:
-                # As in a terminal: an escape that does not end the string ends it nevertheless, and begins another.
+                # As in a terminal: an ESC within a string ends it, even if it starts another sequence.
                 self._begin(_State.ESCAPE, "\x1b", now)
                 self._take_escaped(char)
             case _:
@@ -246,7 +246,7 @@ class InputSplitter:
 
     def _take_csi(self, char: str, now: float) -> None:
         if char == "\x03":
-            # Whoever presses ctrl+c does not wait.
+            # ctrl+c takes effect at once.
             self._drop()
             self._tokens.append(Typed(char))
         elif "@" <= char <= "~":
@@ -255,7 +255,8 @@ class InputSplitter:
         elif " " <= char <= "?":
             self._keep(char)
             if self._sequence[-1] == "$" and re.fullmatch(r"\x1b\[[0-9]+\$", self._sequence):
-                # rxvt ends shifted keys with what elsewhere is no end; reports of modes begin with a question mark.
+                # rxvt ends shifted keys with "$", elsewhere an intermediate character; mode reports have a "?" and are
+                # not meant.
                 self._emit(self._sequence)
         elif char > "\x7f":
             self._drop()
@@ -269,7 +270,7 @@ class InputSplitter:
         elif sequence == "\x1b[M":
             self._state = _State.MOUSE
         elif sequence == "\x1b[[":
-            # The Linux console's function keys have one letter more.
+            # The function keys of the Linux console have one more letter.
             return
         elif sequence == "\x1b[I":
             self._tokens.append(EscapeSequence(sequence))
@@ -296,7 +297,7 @@ class InputSplitter:
             self._drop()
 
     def _take_paste(self, text: str) -> str:
-        """Take in pasted text; returns what follows its end."""
+        """Process pasted text; returns what follows its end."""
         window = self._tail + text
         found = _PASTE_MARK.search(window)
         while found is not None and found[1] == "0":
@@ -312,7 +313,7 @@ class InputSplitter:
         return window[found.end() :]
 
     def _take_closing(self, text: str) -> str:
-        """Look for another end of what was pasted; returns what is to be looked at anew."""
+        """Look for a second end of the paste; returns the text to process again."""
         held = self._held + text
         found = _PASTE_MARK.search(held)
         if found is None:
@@ -322,7 +323,7 @@ class InputSplitter:
         if found.start() == 0 and found[1] == "0":
             self._end_paste()
             return held
-        # The text had an end of its own in it: what came between two marks at once was typed by nobody.
+        # The pasted text contained an end mark: nobody typed what arrived between two marks.
         self._state = _State.PASTE
         return held[: found.start()] + (PASTE_END + held[found.end() :] if found[1] == "1" else held[found.end() :])
 
@@ -354,7 +355,7 @@ class InputSplitter:
         self._state, self._sequence, self._count = _State.GROUND, "", 0
 
     def _abandon(self) -> None:
-        """Give up the sequence that was begun; what could be typed stays."""
+        """Abandon an unfinished sequence, but keep what may have been typed."""
         text = self._sequence if self._state is _State.ITERM and len(self._sequence) < len(_ITERM_NAME) else ""
         self._drop()
         if text:
@@ -367,7 +368,7 @@ class InputSplitter:
             self._typed = ""
 
     def _expire(self, now: float) -> None:
-        """End what time ends."""
+        """End what has passed its deadline."""
         while (deadline := self.deadline) is not None and now >= deadline:
             match self._state:
                 case _State.GROUND:

@@ -1,11 +1,11 @@
-"""What keys do with the selected and the marked jobs of a deck, and undo: mark, unwatch, acknowledge, notify."""
+"""Actions on the selected jobs or the one under the cursor, with undo: select, unwatch, acknowledge, notify."""
 
 from collections.abc import Callable, Iterable, Sequence
 
 from jobdeck.app.session import error_reported
 from jobdeck.domain import humanize
 from jobdeck.domain.job import Job, JobKey
-from jobdeck.tui.cell_text import middle
+from jobdeck.tui.cell_text import elide_middle
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.marks import MarkedJobs, UndoStack
 from jobdeck.tui.notifications import EndNotifications, NotifyState
@@ -14,9 +14,9 @@ from jobdeck.tui.widgets.job_list import JobList
 
 
 class JobActions:
-    """Changes the marked jobs, or the selected one. What a method returns is what a person is told, empty for nothing.
+    """Acts on the marked jobs, or else on the selected one. Methods return the message to show, empty for none.
 
-    `on_marked` is called when other jobs are marked than before, or to be notified of.
+    `on_marked` is called when the marks or the wanted notifications change.
     """
 
     def __init__(
@@ -33,17 +33,17 @@ class JobActions:
         self._undo = undo
         self._notifications = notifications
         self._on_marked = on_marked
-        self._select_next: JobKey | None = None  # once the engine has told of it
+        self._select_next: JobKey | None = None  # selected once the engine has reported it
 
     @property
     def marked_or_selected(self) -> list[JobKey]:
-        """The marked jobs, else the selected one."""
+        """The marked jobs, or else the selected one."""
         selected = self._jobs.selected
         return list(self.marks) or ([selected] if selected is not None else [])
 
     @property
     def note(self) -> str:
-        """What is noted beside the selected job's name."""
+        """The note beside the selected job's name."""
         key = self._jobs.selected
         job = self._state.job(key)
         wanted = job is not None and not job.terminal and self._notifications.wants(job.key)
@@ -51,19 +51,19 @@ class JobActions:
         return (" · notify when finished" if wanted else "") + marked
 
     def count_marked(self) -> tuple[int, int]:
-        """Return how many jobs are marked, and how many of them the list does not show as it is filtered."""
+        """Return the number of marked jobs, and how many of them the filter hides."""
         hidden = sum(not self._state.table.shows(key) for key in self.marks)
         return len(self.marks), hidden
 
     def apply(self, removed: Iterable[JobKey]) -> None:
-        """Follow a change of the list: forget jobs that are gone, and select the one that was brought back."""
+        """Follow a change of the list: drop marks of removed jobs, and select a job that undo brought back."""
         self.marks.drop(key for key in removed if not self._state.is_watched(key))
         if self._select_next is not None and self._state.is_watched(self._select_next):
             self._jobs.select(self._select_next)
             self._select_next = None
 
     def mark(self) -> None:
-        """Mark the selected job, or take its mark away, and go on to the next."""
+        """Toggle the mark of the selected job, and move to the next."""
         key = self._jobs.selected
         if key is not None:
             self._push_marks(key)
@@ -72,17 +72,17 @@ class JobActions:
             self._mark(self.marks)
 
     def mark_all(self) -> None:
-        """Take every mark away, or, when there is none, mark every job that is shown."""
+        """Clear all marks, or, if there are none, mark every job shown."""
         self._push_marks(self._jobs.selected)
         self._mark(() if len(self.marks) else self._state.table.keys(0, len(self._state.table)))
 
     def select(self, keys: Iterable[JobKey]) -> None:
-        """Mark these jobs and no others."""
+        """Mark exactly these jobs."""
         self._push_marks(self._jobs.selected)
         self._mark(keys)
 
     def clear_marks(self) -> bool:
-        """Take every mark away; returns whether there was one."""
+        """Clear all marks; returns whether there were any."""
         if not len(self.marks):
             return False
         self._push_marks(self._jobs.selected)
@@ -90,27 +90,27 @@ class JobActions:
         return True
 
     def remove(self) -> str:
-        """Stop watching the marked jobs, else the selected one."""
+        """Stop watching the marked jobs, or else the selected one."""
         engine, jobs = self._state.controls, self.chosen_jobs
         if engine is None or not jobs:
             return ""
         keys, name = [job.key for job in jobs], _subject([job.key for job in jobs])
         self._undo.push(f"watching {name} again", self._way_back(keys, lambda: engine.restore(jobs)))
         if len(keys) > 1:
-            self._jobs.step_off(keys)
+            self._jobs.select_neighbor(keys)
         engine.remove(keys)
         return f"stopped watching {name} (u to undo)"
 
     def acknowledge(self, keys: Sequence[JobKey] = ()) -> str:
-        """Take note of the problems of these jobs, else of the marked ones, else of the selected one, and go on.
+        """Acknowledge the problems of `keys`, or else of the marked jobs, or else of the selected one, and move on.
 
-        Where all of them are noted already, raise them again. The marks are taken away: they have had their use.
+        If all of them are acknowledged already, unacknowledge them. The marks are cleared.
         """
         engine = self._state.controls
         rows = [row for key in keys or self.marked_or_selected if (row := self._state.table.row(key)) is not None]
         if engine is None or not rows:
             return ""
-        chosen = [row.job.key for row in rows if not row.job.acknowledged and row.counted in TROUBLE]
+        chosen = [row.job.key for row in rows if not row.job.acknowledged and row.category in TROUBLE]
         raised = [row.job.key for row in rows if row.job.acknowledged]
         if not chosen and not raised:
             return f"nothing to acknowledge: {'the job has' if len(rows) == 1 else 'these jobs have'} no problem"
@@ -119,7 +119,7 @@ class JobActions:
         back = self._way_back(changed, lambda: engine.acknowledge(changed, acknowledged=not on))
         self._undo.push("no longer acknowledged" if on else "acknowledged again", back)
         if on:
-            self._jobs.step_off(changed)
+            self._jobs.select_neighbor(changed)
         several = f"{humanize.pluralize(len(changed), 'job')} " if len(rows) > 1 else ""
         if len(self.marks):
             self._mark(())
@@ -127,7 +127,7 @@ class JobActions:
         return f"{several}acknowledged, moved to the bottom (u to undo)" if on else f"{several}no longer acknowledged"
 
     def notify(self) -> str:
-        """Have a person notified when the marked jobs, else the selected one, end; no more if all were asked for."""
+        """Notify when the marked jobs, or else the selected one, finish; turn it off if it is on for all of them."""
         keys = self.marked_or_selected
         running = [key for key in keys if (job := self._state.job(key)) is not None and not job.terminal]
         if not running:
@@ -139,14 +139,14 @@ class JobActions:
         return said
 
     def notify_all(self) -> str:
-        """Have a person notified of every job that ends, or no more."""
+        """Toggle notifications of every job that finishes."""
         before = self._notifications.state
         on = self._notifications.toggle_all()
         self._undo.push("notifications as before", lambda: self._restore(before))
         return "you'll be notified whenever a job finishes" if on else "you'll be notified only of the jobs you picked"
 
     def undo(self) -> tuple[str, bool]:
-        """Undo what a key did last; returns whether that failed, too."""
+        """Undo the latest change; returns the message, and whether undoing failed."""
         change = self._undo.pop()
         if change is None:
             return "nothing to undo", False
@@ -156,13 +156,13 @@ class JobActions:
         return (f"not undone: {errors[0]}", True) if errors else (change.undone, False)
 
     def _mark(self, keys: Iterable[JobKey]) -> None:
-        """Mark these jobs and no others."""
+        """Mark exactly these jobs."""
         self.marks.replace(keys)
         self._jobs.mark(self.marks)
         self._on_marked()
 
     def _push_marks(self, selected: JobKey | None) -> None:
-        """Have the marks of now come back by undo, and the cursor to where it is."""
+        """Let undo restore the current marks and the cursor."""
         before = tuple(self.marks)
 
         def undo() -> None:
@@ -174,7 +174,7 @@ class JobActions:
 
     @property
     def chosen_jobs(self) -> list[Job]:
-        """The marked jobs, else the selected one, as they are now."""
+        """The marked jobs, or else the selected one, in their current state."""
         return [job for key in self.marked_or_selected if (job := self._state.job(key)) is not None]
 
     def _restore(self, notifications: NotifyState) -> None:
@@ -182,13 +182,13 @@ class JobActions:
         self._on_marked()
 
     def _way_back(self, keys: Sequence[JobKey], change: Callable[[], object]) -> Callable[[], None]:
-        """Return what makes `change` and puts jobs back where they are now: their places, the marks, and the cursor."""
+        """Return an undo that calls `change` and restores the jobs' places, the marks and the cursor."""
         rows = [row for key in keys if (row := self._state.table.row(key)) is not None]
         marks, selected = tuple(self.marks), self._jobs.selected
 
         def undo() -> None:
             for row in rows:
-                self._state.table.keep_place(row.job.key, row.rank)
+                self._state.table.keep_rank(row.job.key, row.rank)
             change()
             self._mark(marks)
             self._select_next = selected
@@ -197,5 +197,5 @@ class JobActions:
 
 
 def _subject(keys: Sequence[JobKey]) -> str:
-    """Return what a person calls these jobs."""
-    return middle(keys[0].id, 40) if len(keys) == 1 else humanize.pluralize(len(keys), "job")
+    """Return how a message names these jobs."""
+    return elide_middle(keys[0].id, 40) if len(keys) == 1 else humanize.pluralize(len(keys), "job")

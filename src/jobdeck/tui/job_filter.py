@@ -1,4 +1,4 @@
-"""What is typed after `/`: words, `!` for not, `key:value`, `key=value`, `key<value`; and what the list shows of it."""
+"""Filters of the list (words, `!` for not, `key:value`, `key=value`, `key<value`), and the filtered, sorted list."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +17,7 @@ from jobdeck.tui.render.spans import Line, Role, Span
 from jobdeck.tui.render.state import ALL_STATES, TROUBLE, State
 
 Test: TypeAlias = Callable[[Job, str, Instant], bool]
-"""Whether a job that shows the word of a state (``stall``, ``blind``) is admitted at a moment."""
+"""Whether a job passes, given the word of its state ("stalled", "unreachable") and the current time."""
 
 _TOKEN = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^\s"])+')
 _TERM = re.compile(r"([A-Za-z_]+)(<=|>=|:|=|<|>)(.*)", re.DOTALL)
@@ -25,33 +25,34 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"?')
 _PERCENT = re.compile(r"\d{1,3}(?:\.\d{1,3})?%?", re.ASCII)
 _NUMBER = re.compile(r"#\d+$", re.ASCII)
 ELLIPSIS = "…"
-SAID = 24
-"""Characters of a term that a complaint repeats."""
+MAX_QUOTED = 24
+"""Characters of a term that a warning repeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter as it was understood; `complaints` are about what was not. Empty, it admits every job."""
+    """A parsed filter. An empty one shows every job."""
 
     text: str = ""
     tests: tuple[Test, ...] = field(default=(), compare=False)
-    complaints: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What could not be parsed, for the user."""
     timed: bool = False
-    """Whether time alone may change what it admits."""
+    """Whether its result can change as time passes."""
 
     def __bool__(self) -> bool:
-        """Whether it may refuse anything."""
+        """Whether it may hide a job."""
         return bool(self.tests)
 
     def admits(self, job: Job, state: str, now: Instant) -> bool:
-        """Whether a job passes every term; `state` is the word that its row shows."""
+        """Whether a job passes every term; `state` is the word its row shows."""
         return all(test(job, state, now) for test in self.tests)
 
 
 def parse(text: str) -> Filter:
-    """Understand a filter; never raises. A term that cannot be understood is complained about, never dropped."""
+    """Parse a filter; never raises. A term that cannot be parsed produces a warning and is not dropped silently."""
     tests: list[Test] = []
-    complaints: list[str] = []
+    warnings: list[str] = []
     timed = False
     for token in _TOKEN.findall(text):
         negated = token.startswith("!")
@@ -61,28 +62,28 @@ def parse(text: str) -> Filter:
             test = _words(_unquoted(term))
         else:
             key, operator, value = parsed[1].lower(), parsed[2], _unquoted(parsed[3])
-            test, complaint = _keyed(key, operator, value, term)
+            test, warning = _keyed(key, operator, value, term)
             timed = timed or key in _MEASURES
-            if complaint:
-                complaints.append(complaint)
+            if warning:
+                warnings.append(warning)
         if test is not None:
             tests.append(_negation(test) if negated else test)
-    return Filter(text.strip(), tuple(tests), tuple(complaints), timed)
+    return Filter(text.strip(), tuple(tests), tuple(warnings), timed)
 
 
 def quoted(value: str) -> str:
-    """Return `value` as one that may follow a key, whatever is in it."""
+    """Return `value` quoted, to follow a key."""
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def replace_term(text: str, key: str, term: str) -> str:
-    """Return a filter with `term` in place of its terms of a key, negated ones too; the other terms stay."""
+    """Return a filter with `term` instead of its terms for `key`, negated ones included; other terms stay."""
     others = (token for token in _TOKEN.findall(text) if _key_of(token) != key)
     return " ".join((*others, *([term] if term else ())))
 
 
 def has_term(text: str, term: str) -> bool:
-    """Whether a filter has exactly this term."""
+    """Whether a filter contains exactly this term."""
     return term in _TOKEN.findall(text)
 
 
@@ -97,11 +98,11 @@ def _keyed(key: str, operator: str, value: str, term: str) -> tuple[Test | None,
     read = _TEXTS.get(key)
     if read is None:
         known = " ".join([*_TEXTS, *_MEASURES])
-        return _words(term), f"unknown filter key {one_line(key, SAID)}, searched as text (keys: {known})"
+        return _words(term), f"unknown filter key {one_line(key, MAX_QUOTED)}, searched as text (keys: {known})"
     if operator not in {":", "="}:
         return None, f"{key} is text: use {key}:… or {key}=…"
     if not value:
-        # Quotes with nothing between them ask for jobs that have no such text.
+        # Empty quotes match jobs without such a text.
         empty = term.endswith('""')
         return (lambda job, state, _: not any(read(job, state))) if empty else None, None
     wanted = value.casefold()
@@ -120,7 +121,7 @@ def _unknown_phase(options: Iterable[str]) -> str | None:
     known = [phase.value for phase in Phase]
     shown = [state.word for state in ALL_STATES]
     unknown = [option for option in options if not any(option in word for word in (*known, *shown))]
-    return f"unknown state {one_line(unknown[0], SAID)}: use {' '.join(known)}" if unknown else None
+    return f"unknown state {one_line(unknown[0], MAX_QUOTED)}: use {' '.join(known)}" if unknown else None
 
 
 def _measured(key: str, operator: str, value: str) -> tuple[Test | None, str | None]:
@@ -152,7 +153,7 @@ def _negation(test: Test) -> Test:
 
 
 def _shortened(text: str) -> re.Pattern[str]:
-    """Return what a text matches that was shortened on the screen: ``op_01…q93t``, ``op_01…q9#2``."""
+    """Return a pattern for a text that was shortened on the screen: ``op_01…q93t``, ``op_01…q9#2``."""
     return re.compile(".*".join(re.escape(part) for part in _NUMBER.sub("", text).split(ELLIPSIS)), re.DOTALL)
 
 
@@ -175,7 +176,7 @@ def _fraction(text: str) -> float | None:
 
 
 def _age(job: Job, now: Instant) -> float | None:
-    """Return the age of what is seen: without end when nothing was, none for an ended job, which is final."""
+    """Return the age of the latest poll: infinite if there was none, None for a finished job, which is final."""
     if job.terminal:
         return None
     age = job.age(now)
@@ -219,11 +220,11 @@ _MEASURES: dict[str, tuple[Callable[[Job, Instant], float | None], Callable[[str
 
 
 KEYS, MEASURES = tuple(_TEXTS), tuple(_MEASURES)
-"""What a term may begin with: keys of texts, and of numbers."""
+"""The keys of a filter's terms: those for texts, and those for numbers."""
 
 
 def values_of(key: str, job: Job, state: str) -> tuple[str, ...]:
-    """Return the texts of a job that a key looks at."""
+    """Return the texts of a job that a key searches."""
     return tuple(text for text in _TEXTS[key](job, state) if text)
 
 
@@ -232,95 +233,95 @@ def _all_texts(job: Job, state: str) -> tuple[str, ...]:
     return (*_ids(job, state), job.kind, job.status or "", job.phase.value, state, *names, *_errors(job, state))
 
 
-SETTLE_SECONDS = 5.0
-"""How often rows are put in place in an order that moves as time passes: a line stays long enough to be read."""
+RESORT_SECONDS = 5.0
+"""How often a time-dependent order is re-sorted; rows stay in place in between, so that they can be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilterState:
-    """What a list is filtered by: a text, and whether only by trouble."""
+    """The filter of a list: a text, and whether only problems are shown."""
 
     text: str = ""
-    faults: bool = False
+    problems: bool = False
 
 
 class ListFilter:
-    """Sorts and filters a model."""
+    """Sorts and filters a job table."""
 
     def __init__(self, model: JobTable) -> None:
         self._model = model
         self._filter = Filter()
-        self._faults = False
-        self._settled: Instant | None = None
+        self._problems = False
+        self._sorted_at: Instant | None = None
 
     @property
     def filter(self) -> Filter:
-        """The filter as it was understood."""
+        """The parsed filter."""
         return self._filter
 
     @property
     def state(self) -> FilterState:
-        """What the list is filtered by."""
-        return FilterState(self._filter.text, self._faults)
+        """The current filter."""
+        return FilterState(self._filter.text, self._problems)
 
     def set_state(self, state: FilterState, now: Instant) -> None:
-        """Filter the list by what it was filtered by once."""
-        self._filter, self._faults = parse(state.text), state.faults
+        """Restore an earlier filter."""
+        self._filter, self._problems = parse(state.text), state.problems
         self._apply(now)
 
     @property
     def is_filtered(self) -> bool:
-        """Whether rows may be left out."""
-        return bool(self._filter) or self._faults
+        """Whether rows may be hidden."""
+        return bool(self._filter) or self._problems
 
-    def narrow(self, text: str, now: Instant) -> None:
-        """Show what passes a filter."""
+    def set_filter(self, text: str, now: Instant) -> None:
+        """Set the filter text."""
         self._filter = parse(text)
         self._apply(now)
 
-    def toggle_faults(self, now: Instant) -> None:
-        """Show only jobs in trouble, or all again."""
-        self._faults = not self._faults
+    def toggle_problems(self, now: Instant) -> None:
+        """Toggle between only problems and all jobs."""
+        self._problems = not self._problems
         self._apply(now)
 
     def clear(self, now: Instant) -> None:
         """Show every job."""
-        self._filter, self._faults = Filter(), False
+        self._filter, self._problems = Filter(), False
         self._apply(now)
 
     def sort(self, order: Order, now: Instant) -> None:
-        """Put the rows into an order."""
-        self._settled = now
+        """Sort the rows."""
+        self._sorted_at = now
         self._model.set_order(order, now)
 
     def sort_by(self, column: Name, now: Instant) -> None:
-        """Sort by a column; by the one it is sorted by already, the other way round."""
+        """Sort by a column; if it is the current one, reverse the order."""
         order = self._model.order
         self.sort(replace(order, reverse=not order.reverse) if order.by is column else Order(column), now)
 
     def sort_by_next(self, columns: Sequence[Name], now: Instant) -> None:
-        """Sort by the column after the one it is sorted by."""
+        """Sort by the next column."""
         by = self._model.order.by
         at = columns.index(by) if by in columns else -1
         self.sort(Order(columns[(at + 1) % len(columns)] if columns else Name.STATE), now)
 
-    def tick(self, now: Instant, *, settle: bool = False) -> bool:
-        """Take note that time has passed; true when rows came, went or moved because of it.
+    def tick(self, now: Instant, *, resort: bool = False) -> bool:
+        """Update the list as time passes; returns whether rows came, went or moved.
 
-        With `settle` every row is put in place now, whenever that was done last.
+        With `resort`, re-sort now even if the last time was less than `RESORT_SECONDS` ago.
         """
-        due = settle or self._settled is None or abs(now.since(self._settled)) >= SETTLE_SECONDS
-        moving = self._model.order.moving and due
-        if moving:
-            self._settled = now
-        return self._model.settle(now, order=moving) if moving or self._filter.timed else False
+        due = resort or self._sorted_at is None or abs(now.since(self._sorted_at)) >= RESORT_SECONDS
+        due = due and self._model.order.time_dependent
+        if due:
+            self._sorted_at = now
+        return self._model.resort(now, order=due) if due or self._filter.timed else False
 
     def summary(self) -> Line:
-        """Return how many jobs are shown, and what was not understood of the filter."""
-        spans: list[Span] = [("problems only  ", Role.STRONG)] if self._faults else []
+        """Return the number of jobs shown, and the first warning about the filter."""
+        spans: list[Span] = [("problems only  ", Role.STRONG)] if self._problems else []
         spans.append((f"{len(self._model):,} of {self._model.total:,}", Role.TEXT))
-        if self._filter.complaints:
-            spans.append((f"  {self._filter.complaints[0]}", Role.WARN))
+        if self._filter.warnings:
+            spans.append((f"  {self._filter.warnings[0]}", Role.WARN))
         else:
             keys = (("esc", Role.KEY), (" shows all", Role.DIM))
             spans += [("  ", Role.DIM), *keys]
@@ -330,26 +331,26 @@ class ListFilter:
         if not self.is_filtered:
             self._model.set_filter(None, now)
             return
-        faults, admits = self._faults, self._filter.admits
+        problems, admits = self._problems, self._filter.admits
 
         def admitted(row: Row, at: Instant) -> bool:
-            return (not faults or row.counted in TROUBLE) and admits(row.job, row.counted.word, at)
+            return (not problems or row.category in TROUBLE) and admits(row.job, row.category.word, at)
 
         self._model.set_filter(admitted, now)
 
 
 def group_filter(group: ErrorGroup) -> str:
-    """Return the filter that admits the jobs that failed with one error, of whatever kind they are."""
+    """Return the filter for the jobs that failed with one error, whatever their kind."""
     return f"state=failed error{'=' if group.coded else ':'}{quoted(group.error)}"
 
 
 def state_filter(state: State) -> str:
-    """Return the filter that admits the jobs in one state."""
+    """Return the filter for the jobs in one state."""
     return f"state={quoted(state.word) if ' ' in state.word else state.word}"
 
 
 def same_error_filter(fault: Fingerprint) -> str:
-    """Return the filter that admits the jobs that failed alike."""
+    """Return the filter for the jobs that failed with the same error, at the same stage and of the same kind."""
     terms = ["phase:failed", f"error{'=' if fault.coded else ':'}{quoted(fault.error)}"]
     if fault.stage:
         terms.append(f"stage={quoted(fault.stage)}")

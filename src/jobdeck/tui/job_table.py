@@ -1,4 +1,4 @@
-"""The list behind the list: rows, their order and their counts, by job key. Pure: it is told the time."""
+"""The model of the job list: rows, order, filter and counts, by job key. Pure: time is an argument."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -12,43 +12,43 @@ from jobdeck.domain.attention import Rank, fails_alone, rank, unreachable
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.tui.render.columns import Name
-from jobdeck.tui.render.state import State, counted_state, shown_state
+from jobdeck.tui.render.state import State, shown_state, state_category
 
 Value: TypeAlias = float | str | bytes
 SortKey: TypeAlias = Rank | tuple[int, Value, Rank]
-"""Where a row goes: its rank, or whether it lacks what the order is by, its value, and its rank. All are unique."""
+"""A unique sort key: the rank, or (whether the value is missing, value, rank)."""
 
 COMPARED = 64
-"""Characters of a text that decide its place."""
+"""Characters of a text that are compared."""
 
 _TURNED = bytes(255 - byte for byte in range(256))
-_MOVING = frozenset({Name.PROGRESS, Name.ELAPSED, Name.ETA, Name.UPDATED})
+_TIME_DEPENDENT = frozenset({Name.PROGRESS, Name.ELAPSED, Name.ETA, Name.UPDATED})
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order of the list; by `Name.STATE` it is that of need. `reverse` leaves rows without a value last."""
+    """A sort order; `Name.STATE` sorts by urgency. Rows without a value come last, in reverse too."""
 
     by: Name = Name.STATE
     reverse: bool = False
 
     @property
-    def moving(self) -> bool:
-        """Whether the order changes as time passes, so that rows are put in place now and then, not at once."""
-        return self.by in _MOVING
+    def time_dependent(self) -> bool:
+        """Whether the order changes as time passes, so that rows are re-sorted only now and then."""
+        return self.by in _TIME_DEPENDENT
 
     @property
     def text(self) -> str:
-        """The order as `parse_order` understands it: a column, with a minus before it when reversed."""
+        """The order as `parse_order` reads it: a column, with a minus in front if reversed."""
         return f"-{self.by}" if self.reverse else str(self.by)
 
     @property
-    def words(self) -> str:
-        """The order as a person reads it."""
+    def label(self) -> str:
+        """The order as shown to the user."""
         return f"{self.by}, reversed" if self.reverse else str(self.by)
 
-    def place(self, job: Job, rank: Rank, now: Instant) -> SortKey:
-        """Return a job's place in this order; `rank` is that of its need."""
+    def sort_key(self, job: Job, rank: Rank, now: Instant) -> SortKey:
+        """Return a job's sort key; `rank` is its urgency."""
         if self.by is Name.STATE:
             return (-rank[0], -rank[1], rank[2]) if self.reverse else rank
         value = _value(job, self.by, now)
@@ -58,7 +58,7 @@ class Order:
 
 
 def parse_order(text: str) -> Order:
-    """Return the order that `Order.text` tells; that of need for any other text."""
+    """Parse `Order.text`; by urgency for any other text."""
     try:
         return Order(Name(text.removeprefix("-")), text.startswith("-"))
     except ValueError:
@@ -66,7 +66,7 @@ def parse_order(text: str) -> Order:
 
 
 def _value(job: Job, by: Name, now: Instant) -> float | str | None:
-    """Return what a job is sorted by, the smaller the earlier: what is furthest or has waited longest comes first."""
+    """Return the value a job is sorted by, smallest first: most progress and longest wait come first."""
     match by:
         case Name.JOB:
             return _text(job.key.id)
@@ -112,160 +112,164 @@ def _text(text: str) -> str | None:
 def _reversed(value: float | str) -> Value:
     if not isinstance(value, str):
         return -value
-    # UTF-8 sorts as its letters do. The byte at the end is greater than any turned round: "ab" comes before "a".
+    # UTF-8 sorts like its characters. The final byte exceeds every inverted one, so that "ab" comes before "a".
     return value.encode("utf-8", "surrogatepass").translate(_TURNED) + b"\xff"
 
 
 NO_RANKS: Mapping[JobKey, Rank] = MappingProxyType({})
 
 REBUILD_FROM = 256
-"""From this many moved rows on, sorting anew is cheaper than moving each: 10,000 rows sort in about 5 ms."""
+"""From this many moved rows on, a full sort is cheaper than moving each: 10,000 rows sort in about 5 ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One job as the list shows it. `stamp` differs between any two rows and any two versions of one row."""
+    """One job as the list shows it."""
 
     job: Job
     state: State
-    counted: State
+    category: State
+    """The state it is counted under."""
     rank: Rank
-    stamp: int
+    revision: int
+    """Differs between any two rows, and between any two versions of one row."""
 
 
 Predicate: TypeAlias = Callable[[Row, Instant], bool]
-"""Whether a row is to be in the list at a moment."""
+"""Whether the list contains a row at a given time."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableUpdate:
-    """What an update did: which rows look different, and whether any row came, went or moved."""
+    """The result of an update."""
 
     changed: frozenset[JobKey]
+    """The rows that look different."""
     moved: bool
+    """Whether any row came, went or moved."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileVisibility:
-    """How well a profile is seen: its unfinished jobs, and how many of them are unreachable.
+    """The visibility of a profile: its unfinished jobs, and how many of them are unreachable.
 
-    A job that cannot be polled for a reason of its own says nothing of its profile, and is not among them.
+    A job that cannot be polled for a reason of its own says nothing about its profile, and is not counted.
     """
 
     open: int
-    blind: int
+    unreachable_jobs: int
 
 
 class JobTable:
-    """Rows in the order of need, or in that of a column.
+    """Rows in the order of urgency, or of a column.
 
-    A row moves only when its class of need changes: within a class the last to enter comes first and stays there,
-    so that progress ticking in many rows at once leaves every line where a reader's eye is. In an order that moves
-    as time passes, a row keeps its place until `settle`.
+    A row moves only when its class of urgency changes; within a class, the last to enter comes first and stays there,
+    so that progress in many rows at once does not move the line being read. In a time-dependent order, rows keep their
+    places until `resort`.
     """
 
     def __init__(self) -> None:
         self._rows: dict[JobKey, Row] = {}
-        self._places: list[SortKey] = []
+        self._sorted: list[SortKey] = []
         self._keys: list[JobKey] = []
-        self._placed: dict[JobKey, SortKey] = {}
+        self._sort_keys: dict[JobKey, SortKey] = {}
         self._order = Order()
         self._admits: Predicate | None = None
         self._counts: Counter[State] = Counter()
         self._profiles: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
-        self._blind: Counter[str] = Counter()
+        self._unreachable: Counter[str] = Counter()
         self._with_watchers = 0
         self._returning: dict[JobKey, Rank] = {}
-        self._stamp = 0
+        self._revision = 0
 
     def __len__(self) -> int:
-        """Return the number of rows that the filter admits."""
+        """Return the number of rows that pass the filter."""
         return len(self._keys)
 
     @property
     def total(self) -> int:
-        """The number of rows, admitted or not."""
+        """The number of rows, hidden ones included."""
         return len(self._rows)
 
     @property
     def revision(self) -> tuple[int, int]:
-        """What differs once a row has come, changed or gone."""
-        return self._stamp, len(self._rows)
+        """A value that changes whenever a row is added, changed or removed."""
+        return self._revision, len(self._rows)
 
     @property
     def counts(self) -> Mapping[State, int]:
-        """How many jobs there are of each state, admitted or not."""
+        """The number of jobs in each state, hidden ones included."""
         return self._counts
 
     @property
     def profiles(self) -> frozenset[str]:
-        """The profiles of which there are jobs."""
+        """The profiles that have jobs."""
         return frozenset(self._profiles)
 
     @property
     def knows_watchers(self) -> bool:
-        """Whether it is known of any job who watches it."""
+        """Whether the watchers of any job are known."""
         return self._with_watchers > 0
 
-    def sight(self) -> dict[str, ProfileVisibility]:
-        """Return how well each profile is seen, for those with unfinished jobs."""
-        return {name: ProfileVisibility(count, self._blind[name]) for name, count in self._open.items() if count}
+    def visibility(self) -> dict[str, ProfileVisibility]:
+        """Return the visibility of each profile with unfinished jobs."""
+        return {name: ProfileVisibility(count, self._unreachable[name]) for name, count in self._open.items() if count}
 
     def row_at(self, index: int) -> Row:
-        """Return the row at a place in the order (IndexError when there is none)."""
+        """Return the row at an index of the sorted list. Raises IndexError."""
         return self._rows[self._keys[index]]
 
     def keys(self, start: int, stop: int) -> Sequence[JobKey]:
-        """Return the keys of the rows from place `start` to before `stop`."""
+        """Return the keys of the rows `start` to `stop` - 1."""
         return self._keys[start:stop]
 
     def row(self, key: JobKey) -> Row | None:
-        """Return a job's row, admitted or not."""
+        """Return a job's row, even if it is hidden."""
         return self._rows.get(key)
 
     def rows(self) -> Iterable[Row]:
-        """Return every row, admitted or not, in the order of arrival."""
+        """Return every row, hidden ones included, in the order of arrival."""
         return self._rows.values()
 
     def shows(self, key: JobKey) -> bool:
-        """Whether a job has a row that the filter admits."""
-        return key in self._placed
+        """Whether a job has a row that passes the filter."""
+        return key in self._sort_keys
 
     def index(self, key: JobKey) -> int | None:
-        """Return a row's place in the order, None when it is not there."""
-        place = self._placed.get(key)
-        return None if place is None else bisect_left(self._places, place)
+        """Return a row's index in the sorted list, or None if it is not shown."""
+        sort_key = self._sort_keys.get(key)
+        return None if sort_key is None else bisect_left(self._sorted, sort_key)
 
     @property
     def order(self) -> Order:
-        """The order that the rows are in."""
+        """The current sort order."""
         return self._order
 
-    def keep_place(self, key: JobKey, place: Rank) -> None:
-        """Put a job where it was, not where one goes that comes or changes, with the next update of it."""
-        self._returning[key] = place
+    def keep_rank(self, key: JobKey, rank: Rank) -> None:
+        """Put a job back to its earlier place at its next update, instead of the place of a new job."""
+        self._returning[key] = rank
 
     def set_order(self, order: Order, now: Instant) -> None:
-        """Put the rows into another order."""
+        """Change the sort order."""
         self._order = order
-        self._place_all(now)
+        self._update_sort_keys(now)
 
     def set_filter(self, admits: Predicate | None, now: Instant) -> None:
-        """Show only the rows that `admits` says yes to; None shows all."""
+        """Show only the rows that pass `admits`; None shows all."""
         self._admits = admits
-        self._place_all(now, keep=True)
+        self._update_sort_keys(now, keep=True)
 
-    def settle(self, now: Instant, *, order: bool) -> bool:
-        """Ask the filter again, and with `order` put every row where it belongs by now; true when a row moved."""
+    def resort(self, now: Instant, *, order: bool) -> bool:
+        """Apply the filter again, and with `order` re-sort every row; returns whether a row moved."""
         before = self._keys
-        self._place_all(now, keep=not order)
+        self._update_sort_keys(now, keep=not order)
         return self._keys != before
 
     def update(
         self, jobs: Iterable[Job], removed: Iterable[JobKey], now: Instant, ranks: Mapping[JobKey, Rank] = NO_RANKS
     ) -> TableUpdate:
-        """Take in changed jobs and forget removed ones; a job that `ranks` names has that rank, whatever led to it."""
+        """Apply changed jobs and drop removed ones; `ranks` overrides the computed rank of a job."""
         changed: set[JobKey] = set()
         leaving: list[SortKey] = []
         entering: list[tuple[SortKey, JobKey]] = []
@@ -274,8 +278,8 @@ class JobTable:
             if old is not None:
                 self._count(old, -1)
                 changed.add(key)
-                if key in self._placed:
-                    leaving.append(self._placed.pop(key))
+                if key in self._sort_keys:
+                    leaving.append(self._sort_keys.pop(key))
         for job in jobs:
             key = job.key
             old = self._rows.get(key)
@@ -286,40 +290,40 @@ class JobTable:
             if old is not None:
                 self._count(old, -1)
             self._count(row, 1)
-            was = self._placed.pop(key, None)
-            place = self._place(row, was, now)
-            if was is not None and place != was:
+            was = self._sort_keys.pop(key, None)
+            sort_key = self._sort_key_of(row, was, now)
+            if was is not None and sort_key != was:
                 leaving.append(was)
-            if place is not None:
-                self._placed[key] = place
-                if place != was:
-                    entering.append((place, key))
+            if sort_key is not None:
+                self._sort_keys[key] = sort_key
+                if sort_key != was:
+                    entering.append((sort_key, key))
         self._move(leaving, entering)
         return TableUpdate(frozenset(changed), bool(leaving or entering))
 
     def clear(self) -> None:
-        """Forget every row; order and filter stay."""
-        self._rows, self._placed, self._returning = {}, {}, {}
-        self._places, self._keys = [], []
+        """Remove all rows; order and filter stay."""
+        self._rows, self._sort_keys, self._returning = {}, {}, {}
+        self._sorted, self._keys = [], []
         self._with_watchers = 0
-        for count in (self._counts, self._profiles, self._open, self._blind):
+        for count in (self._counts, self._profiles, self._open, self._unreachable):
             count.clear()
 
     def _make(self, job: Job, old: Row | None, now: Instant, given: Rank | None) -> Row:
-        self._stamp += 1
+        self._revision += 1
         before = self._returning.pop(job.key, None) or (None if old is None else old.rank)
-        place = given or rank(job, now, before, self._stamp)
-        counted = counted_state(job, now)
-        return Row(job, shown_state(job, counted), counted, place, self._stamp)
+        new_rank = given or rank(job, now, before, self._revision)
+        category = state_category(job, now)
+        return Row(job, shown_state(job, category), category, new_rank, self._revision)
 
-    def _place(self, row: Row, was: SortKey | None, now: Instant) -> SortKey | None:
-        """Return where a row goes, None when the filter refuses it; `was` is where it has been."""
+    def _sort_key_of(self, row: Row, was: SortKey | None, now: Instant) -> SortKey | None:
+        """Return a row's sort key, or None if the filter hides it; `was` is its previous one."""
         if self._admits is not None and not self._admits(row, now):
             return None
-        return was if was is not None and self._order.moving else self._order.place(row.job, row.rank, now)
+        return was if was is not None and self._order.time_dependent else self._order.sort_key(row.job, row.rank, now)
 
     def _count(self, row: Row, by: int) -> None:
-        self._counts[row.counted] += by
+        self._counts[row.category] += by
         self._with_watchers += by if row.job.target.watched_by else 0
         profile = row.job.key.profile
         self._profiles[profile] += by
@@ -328,32 +332,32 @@ class JobTable:
         if not row.job.terminal and not fails_alone(row.job):
             self._open[profile] += by
             if unreachable(row.job):
-                self._blind[profile] += by
+                self._unreachable[profile] += by
 
     def _move(self, leaving: list[SortKey], entering: list[tuple[SortKey, JobKey]]) -> None:
         if len(leaving) + len(entering) >= REBUILD_FROM:
             self._sort()
             return
-        for place in leaving:
-            index = bisect_left(self._places, place)
-            del self._places[index]
+        for sort_key in leaving:
+            index = bisect_left(self._sorted, sort_key)
+            del self._sorted[index]
             del self._keys[index]
-        for place, key in entering:
-            index = bisect_left(self._places, place)
-            self._places.insert(index, place)
+        for sort_key, key in entering:
+            index = bisect_left(self._sorted, sort_key)
+            self._sorted.insert(index, sort_key)
             self._keys.insert(index, key)
 
-    def _place_all(self, now: Instant, *, keep: bool = False) -> None:
-        """Find every row's place; with `keep`, those in the list stay where they are."""
-        before = self._placed if keep else {}
-        self._placed = {}
+    def _update_sort_keys(self, now: Instant, *, keep: bool = False) -> None:
+        """Compute every row's sort key; with `keep`, rows in the list keep theirs."""
+        before = self._sort_keys if keep else {}
+        self._sort_keys = {}
         for key, row in self._rows.items():
-            place = self._place(row, before.get(key), now)
-            if place is not None:
-                self._placed[key] = place
+            sort_key = self._sort_key_of(row, before.get(key), now)
+            if sort_key is not None:
+                self._sort_keys[key] = sort_key
         self._sort()
 
     def _sort(self) -> None:
-        pairs = sorted(self._placed.items(), key=itemgetter(1))
+        pairs = sorted(self._sort_keys.items(), key=itemgetter(1))
         self._keys = [key for key, _ in pairs]
-        self._places = [place for _, place in pairs]
+        self._sorted = [sort_key for _, sort_key in pairs]

@@ -1,7 +1,19 @@
-"""What comes from the keyboard faster than a hand: pastes without brackets, and what one key leaves to be done.
+"""Keys and pastes that arrive faster than a hand types.
 
-Keys come together on a slow line, from a macro, by typing ahead. Each is carried out before the next, so that what is
-meant for an input which the first one opens goes there.
+The way of a key, from the terminal to an action:
+
+1. `TerminalDriver.run_input_thread` (terminal.py; `RemoteDriver.type` in a browser) reads bytes.
+2. `InputSplitter.feed` (input_splitter.py) splits them into typed characters, pastes and sequences.
+3. `KeyReader` (terminal.py) turns these into Textual's events; characters that arrive together become one `Burst`.
+4. `JobdeckApp.on_event` (app.py) replaces a burst by the keys and pastes of `events_of_burst` (here), and handles one
+   event after the other.
+5. `JobdeckApp._type` gives printable keys and pastes to a focused input. For any other key it waits until earlier ones
+   took effect (`settled`, here), and looks up the binding.
+6. `JobdeckApp.run_action` pins the job that the action is about (`Deck.pin_selection`) and runs `action_NAME` of the
+   deck, the dialog or the widget that has the binding.
+
+Keys arrive together over a slow line, from a macro, or when the user types ahead. Each takes effect before the next, so
+that text for an input that the first key opens goes into that input.
 """
 
 import asyncio
@@ -18,22 +30,22 @@ from textual.widgets import TextArea
 from jobdeck.tui.terminal import Burst
 
 SETTLE_SECONDS = 1.0
-"""So long at most a key waits for what those before it have left to be done."""
+"""The longest a key waits for the effects of earlier ones."""
 
 FEW = 3
-"""So many characters may come together from a hand: a roll over the keys, or a line that stalled."""
+"""A hand may produce this many characters at once: rolling over the keys, or a line that stalled."""
 
 MANY_KEYS = 8
 DIFFERENT_KEYS = 6
-"""Of `MANY_KEYS` or more keys that came together, so many different ones are text: a key that is held down is one, and
-a hand that moves about a list presses three or four."""
+"""A burst of `MANY_KEYS` or more with at least this many different characters is pasted text: a held key repeats one,
+and hands moving in a list use three or four."""
 
 _HEX = re.compile(r"[0-9a-f-]{8,}")
 _MOVES = frozenset("jkgG")
 
 
 async def settled(widget: Widget) -> None:
-    """Wait until a widget, and all around it, have taken in what was sent to them."""
+    """Wait until a widget and its ancestors have processed the messages sent to them."""
     with suppress(TimeoutError):
         async with asyncio.timeout(SETTLE_SECONDS):
             for node in widget.ancestors_with_self:
@@ -43,12 +55,12 @@ async def settled(widget: Widget) -> None:
 
 
 def is_pasted(text: str, bound: Container[str], *, openers: Collection[str] = (), names: Collection[str] = ()) -> bool:
-    """Return whether a burst on a screen without an input was pasted, and is no keys.
+    """Whether a burst of characters, with no input focused, is pasted text rather than keys.
 
-    Keys do come together: one that is held down while the screen is busy, what was typed ahead, `tmux send-keys Yy`, a
-    macro `/text`. What tells them apart: keys are `bound`, and an ID has characters that are not (digits, `_`, `-`), or
-    it comes after one of the `openers`, which ask for a text. `names` are those of the profiles, which may begin a
-    target (`acme:op_1`) as well as a letter may.
+    Keys may arrive together: a held key while the screen is busy, keys typed ahead, `tmux send-keys Yy`, a macro
+    `/text`. But keys are `bound`, while an ID contains characters that are not (digits, `_`, `-`), or follows one of
+    the `openers`, keys that open an input. `names` are the profiles: a target like `acme:op_1` may start with the
+    letter of a key.
     """
     if len(text) <= FEW or len(set(text)) == 1:
         return False
@@ -61,7 +73,7 @@ def is_pasted(text: str, bound: Container[str], *, openers: Collection[str] = ()
 
 
 def _is_target(text: str, names: Collection[str]) -> bool:
-    """Return whether a text that begins like a key which asks for a text is nevertheless a target."""
+    """Whether a text that starts with the key of an input is a target nevertheless."""
     first = text.split(maxsplit=1)[0]
     if first[0] == "/":
         return first.count("/") > 1
@@ -69,7 +81,7 @@ def _is_target(text: str, names: Collection[str]) -> bool:
 
 
 def events_of_burst(burst: Burst, target: Widget) -> list[events.Key | events.Paste]:
-    """Return a burst as what it was: a paste, keys, or one and then the other; `target` has the focus."""
+    """Return the events of a burst: a paste, keys, or a paste and then keys; `target` has the focus."""
     screen = target.screen
     bound = _bound_characters(screen, burst)
     if not takes_text(target):
@@ -82,7 +94,7 @@ def events_of_burst(burst: Burst, target: Widget) -> list[events.Key | events.Pa
 
 
 def takes_text(target: Widget) -> bool:
-    """Whether letters are text to a widget."""
+    """Whether a widget takes letters as text."""
     return target.check_consume_key("a", "a")
 
 
@@ -96,10 +108,9 @@ def _paste(text: str) -> events.Paste:
 
 
 def for_input(text: str, bound: Container[str], *, lines: bool) -> tuple[str, str]:
-    """Divide a burst on an input into what is put into it as one, and what follows as keys.
+    """Split a burst on an input into the text for it and the keys after it.
 
-    Where it has several `lines` all goes into it. In one line the first end of a line is a key, unless what follows it
-    was pasted too.
+    With several `lines` all of it is text. In one line, the first end of line is a key, unless pasted text follows it.
     """
     if lines:
         return text, ""

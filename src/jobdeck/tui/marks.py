@@ -1,4 +1,4 @@
-"""What a person has picked out, in the order of picking, and what keys did that can be undone."""
+"""The marked jobs, in the order of marking, and the undo stack."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -8,7 +8,7 @@ from jobdeck.domain.job import JobKey
 
 
 class MarkedJobs:
-    """A set of keys that remembers its order."""
+    """An ordered set of job keys."""
 
     def __init__(self) -> None:
         self._keys: dict[JobKey, None] = {}
@@ -26,18 +26,18 @@ class MarkedJobs:
         return key in self._keys
 
     def toggle(self, key: JobKey) -> None:
-        """Mark a job, or take its mark away."""
+        """Mark or unmark a job."""
         if key in self._keys:
             del self._keys[key]
         else:
             self._keys[key] = None
 
     def replace(self, keys: Iterable[JobKey]) -> None:
-        """Mark these jobs and no others."""
+        """Mark exactly these jobs."""
         self._keys = dict.fromkeys(keys)
 
     def drop(self, keys: Iterable[JobKey]) -> None:
-        """Take marks away."""
+        """Unmark jobs."""
         for key in keys:
             self._keys.pop(key, None)
 
@@ -47,22 +47,22 @@ MOST_KEPT = 100
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that a key did: what is said when it is undone, and what undoes it."""
+    """One change that can be undone: the message after undoing it, and the function that does it."""
 
     undone: str
     undo: Callable[[], None]
 
 
 class UndoStack:
-    """Keeps the newest changes."""
+    """The newest changes."""
 
     def __init__(self) -> None:
         self._changes: deque[Change] = deque(maxlen=MOST_KEPT)
 
     def push(self, undone: str, undo: Callable[[], None]) -> None:
-        """Keep a change."""
+        """Add a change."""
         self._changes.append(Change(undone, undo))
 
     def pop(self) -> Change | None:
-        """Return the newest change and forget it; None when there is none."""
+        """Remove and return the newest change, or None."""
         return self._changes.pop() if self._changes else None

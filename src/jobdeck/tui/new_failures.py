@@ -1,4 +1,4 @@
-"""Jobs that were seen to fail: which of them nobody has looked at yet, and which failed last."""
+"""Jobs that failed while watched: those not yet on the screen, and the order of failing."""
 
 from collections.abc import Iterable
 
@@ -7,18 +7,18 @@ from jobdeck.domain.phase import Phase
 
 
 class NewFailures:
-    """Counts the jobs that failed out of view. One that had failed when it was first seen is no news."""
+    """Counts the jobs that failed out of view, except those that had failed when they were first seen."""
 
     def __init__(self) -> None:
         self._unfinished: set[JobKey] = set()
         self._unseen: dict[JobKey, None] = {}
 
     def __len__(self) -> int:
-        """Return how many jobs failed that nobody has looked at."""
+        """Return the number of failures that were not on the screen yet."""
         return len(self._unseen)
 
     def apply(self, jobs: Iterable[Job], removed: Iterable[JobKey]) -> None:
-        """Take in changed jobs, and forget removed ones."""
+        """Apply changed jobs, and drop removed ones."""
         for key in removed:
             self._unfinished.discard(key)
             self._unseen.pop(key, None)
@@ -33,14 +33,14 @@ class NewFailures:
                     self._unseen[job.key] = None
 
     def mark_seen(self, keys: Iterable[JobKey]) -> None:
-        """Note which jobs are on the screen."""
+        """Mark the failures on the screen as seen."""
         if self._unseen:
             for key in keys:
                 self._unseen.pop(key, None)
 
 
 def next_failure(jobs: Iterable[Job], after: JobKey | None) -> JobKey | None:
-    """Return the job that failed last; with `after` the one that failed before that one."""
+    """Return the job that failed last, or the one that failed before `after`."""
     failed = sorted((job for job in jobs if job.phase is Phase.FAILED and not job.acknowledged), key=_newest_first)
     keys = [job.key for job in failed]
     if after in keys:

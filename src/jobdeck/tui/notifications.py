@@ -1,4 +1,4 @@
-"""Being called back to the screen when jobs end: for which, and by bell, terminal or desktop."""
+"""Notifications when jobs finish: of which jobs, and by bell, terminal or desktop."""
 
 import asyncio
 import importlib
@@ -16,7 +16,7 @@ from jobdeck.domain.ending import describe_ends
 from jobdeck.domain.humanize import pluralize
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.text import one_line
-from jobdeck.tui.cell_text import middle
+from jobdeck.tui.cell_text import elide_middle
 from jobdeck.tui.clipboard import Say, over_ssh
 from jobdeck.tui.multiplexer import passed_through
 
@@ -24,17 +24,17 @@ NOTICE_CELLS = 200
 TITLE = "jobdeck"
 DESKTOP_SECONDS = 5.0
 SESSION_SECONDS = 10.0
-"""So long what a session says at its start stays on the screen."""
+"""How long a notice of the session stays on the screen."""
 
 
 class DesktopError(Exception):
-    """The desktop did not take a notice."""
+    """The desktop did not accept a notification."""
 
 
 class Notifier:
-    """Tells by every way there is that needs no answer; a way that fails is passed over, for others are left.
+    """Sends notifications by bell, and by desktop or terminal; a way that fails is skipped.
 
-    `on_error` hears once in a line that the desktop takes no notices.
+    `on_error` is called once, with a line for the user, if the desktop accepts no notifications.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Notifier:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, text: str) -> None:
-        """Ring the bell and give one notice."""
+        """Ring the bell and send one notification."""
         self._write("\a")
         if desktop_at_hand(self._environ):
             task = asyncio.get_running_loop().create_task(self._desktop(text))
@@ -72,10 +72,10 @@ class Notifier:
 
 
 def notification_sequence(text: str, environ: Mapping[str, str]) -> str:
-    """Return the sequence that asks a terminal for a notice.
+    """Return the sequence for a terminal's notification.
 
-    Of the two there are, terminals that know both would show both, so each gets one: OSC 777 what comes from rxvt,
-    foot and VTE, OSC 9 everything else. A text beginning with a digit and a semicolon would be a progress bar.
+    Terminals that support both sequences would show both, so each gets one: OSC 777 for rxvt, foot and VTE, OSC 9 for
+    the others. A text that begins with a digit and a semicolon would be a progress bar.
     """
     words = one_line(text, NOTICE_CELLS).replace(";", ",")
     knows_777 = environ.get("TERM", "").startswith(("rxvt", "foot")) or bool(environ.get("VTE_VERSION"))
@@ -84,28 +84,28 @@ def notification_sequence(text: str, environ: Mapping[str, str]) -> str:
 
 
 def desktop_at_hand(environ: Mapping[str, str]) -> bool:
-    """Whether there is a desktop in front of the person, and the library that speaks to it (the extra ``notify``)."""
+    """Whether the user is at this desktop and the library for it is installed (the extra ``notify``)."""
     return not over_ssh(environ) and importlib.util.find_spec("desktop_notifier") is not None
 
 
-def described(environ: Mapping[str, str]) -> str:
-    """Return in words how a person would be called."""
+def describe_notifications(environ: Mapping[str, str]) -> str:
+    """Return a description of how the user would be notified."""
     if desktop_at_hand(environ):
         return "bell and desktop notification; terminal notification as a fallback"
     return "bell and terminal notification, where supported (install the notify extra for desktop notifications)"
 
 
 class Desktop:
-    """The desktop's notices, through one connection to it that is made with the first."""
+    """Desktop notifications, over one connection that the first one opens."""
 
     def __init__(self) -> None:
         self._notifier: Any = None
 
     async def show(self, text: str) -> None:
-        """Show a notice; raises `DesktopError` when it was not taken, and whatever else the library raises."""
+        """Show a notification; raises `DesktopError` if it was not accepted, and whatever the library raises."""
         if self._notifier is None:
             for name in ("desktop_notifier", "dbus_fast"):
-                # What has no handler is written to standard error, where the screen is drawn.
+                # Without a handler the library's log goes to stderr, where the screen is drawn.
                 logging.getLogger(name).addHandler(logging.NullHandler())
             library = await asyncio.to_thread(importlib.import_module, "desktop_notifier")
             self._notifier = library.DesktopNotifier(app_name=TITLE)
@@ -113,21 +113,22 @@ class Desktop:
         await self._notifier.send(
             title=TITLE, message=one_line(text, NOTICE_CELLS), on_dispatched=lambda: taken.append(True)
         )
-        # The library only logs that there is no bus, or nobody on it who shows notices.
+        # The library only logs that there is no bus or no notification service.
         if not taken:
             raise DesktopError
 
 
 @dataclass(frozen=True, slots=True)
 class NotifyState:
-    """Which jobs a person is notified of, and whether of all of them."""
+    """Which jobs the user is notified of."""
 
     wanted: frozenset[JobKey] = frozenset()
     all: bool = False
+    """Of every job."""
 
 
 class EndNotifications:
-    """Keeps what `w` and `W` asked for, and notifies."""
+    """Remembers the choices made with `w` and `W`, and notifies."""
 
     def __init__(self, write: Callable[[str], object], say: Say) -> None:
         self._notifier = Notifier(write, on_error=lambda fault: say(fault, True))
@@ -136,18 +137,18 @@ class EndNotifications:
 
     @property
     def wanted(self) -> Collection[JobKey] | None:
-        """The jobs to notify of; None is all of them."""
+        """The jobs to notify of; None means all."""
         return None if self.state.all else self.state.wanted
 
     def wants(self, key: JobKey) -> bool:
-        """Whether a person is notified when a job ends."""
+        """Whether the user is notified when a job finishes."""
         return self.state.all or key in self.state.wanted
 
     def toggle(self, keys: Sequence[JobKey]) -> str:
-        """Notify when jobs end, or no more if all of them were asked for; returns what a person is told of it."""
+        """Toggle notifications of these jobs, off if they are on for all of them; returns the message to show."""
         if self.state.all:
             return "you'll be notified of every job: W turns that off"
-        subject = middle(keys[0].id, 40) if len(keys) == 1 else pluralize(len(keys), "job")
+        subject = elide_middle(keys[0].id, 40) if len(keys) == 1 else pluralize(len(keys), "job")
         chosen = set(keys)
         if chosen <= self.state.wanted:
             self.state = replace(self.state, wanted=self.state.wanted - chosen)
@@ -156,12 +157,12 @@ class EndNotifications:
         return f"you'll be notified when {subject} finishes"
 
     def toggle_all(self) -> bool:
-        """Notify of every job that ends, or no more."""
+        """Toggle notifications of every job; returns whether they are on."""
         self.state = replace(self.state, all=not self.state.all)
         return self.state.all
 
     def on_jobs_ended(self, jobs: Sequence[Job]) -> None:
-        """Notify: jobs have ended."""
+        """Notify that jobs finished."""
         text = describe_ends(jobs)
         self.state = replace(self.state, wanted=self.state.wanted - {job.key for job in jobs})
         self._notifier.send(text)
@@ -169,7 +170,7 @@ class EndNotifications:
 
 
 class SessionNotices:
-    """Shows what a session has to say, each line once."""
+    """Shows each of the session's notices once."""
 
     def __init__(self, screen: Screen[None], session: Session) -> None:
         self._screen = screen
@@ -177,7 +178,7 @@ class SessionNotices:
         self._shown = 0
 
     def show(self) -> None:
-        """Show what is new."""
+        """Show new notices."""
         notices = self._session.notices
         for notice in notices[self._shown :]:
             self._screen.notify(one_line(notice), markup=False, timeout=SESSION_SECONDS)

@@ -1,4 +1,4 @@
-"""What is done to every segment before it is written: nothing acts on the terminal, nothing is beyond its encoding."""
+"""Filters for everything that is written: no control characters, nothing outside of the terminal's encoding."""
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -10,14 +10,14 @@ from jobdeck.domain.text import without_unsafe
 
 
 class ControlCharFilter(LineFilter):
-    """Takes control, bidirectional and zero-width characters out of every segment.
+    """Removes control, bidirectional and zero-width characters from every segment.
 
-    They take no cell, so what is left stays aligned. A clean strip costs one pass of `str.isprintable` over its
-    segments, about 1 µs a row, and Textual keeps the result with the strip.
+    They take no cell, so that the rest stays aligned. A clean strip costs one pass of `str.isprintable` over its
+    segments, about 1 µs per row, and Textual caches the result with the strip.
     """
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """Return the segments with nothing in them that acts on a terminal."""
+        """Return the segments without unsafe characters."""
         if all(text.isprintable() for text, _, _ in segments):
             return segments
         return [
@@ -27,14 +27,14 @@ class ControlCharFilter(LineFilter):
 
 
 class AsciiFallbackFilter(LineFilter):
-    """Replaces what an encoding does not know by signs that take as many cells, so that no line gets longer."""
+    """Replaces characters outside of an encoding by substitutes of the same width, so that no line gets longer."""
 
     def __init__(self, encoding: str) -> None:
         super().__init__()
         self._encoding = encoding
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """Return the segments in characters that can be written."""
+        """Return the segments in characters that can be encoded."""
         return [
             segment if segment.text.isascii() else Segment("".join(map(self._known, segment.text)), segment.style)
             for segment in segments

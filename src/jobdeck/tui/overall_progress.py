@@ -1,4 +1,4 @@
-"""How far all jobs together are: how many finish a minute, when the last is likely to, and when others failed. Pure."""
+"""The progress of all jobs together: finish rate, time left, failures over time. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,44 +10,44 @@ from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.phase import Phase
 
 RATE_SECONDS = 300.0
-"""Jobs that finished within this time make the rate."""
+"""The rate is computed from jobs that finished within this time."""
 
 LEAST_SECONDS = 60.0
-"""Nothing is said of a rate before jobs have been watched for as long."""
+"""No rate is shown before jobs have been watched for this long."""
 
 LEAST_ENDS = 5
-"""The time left follows from the rate only when at least so many jobs made it: four ends may be chance."""
+"""The time left is derived from the rate only if at least this many jobs finished: four may be chance."""
 
 KEEP_SECONDS = 1.0
-"""While no job ends, this is computed anew at most this often."""
+"""While no job finishes, the progress is recomputed at most this often."""
 
 MANY = 1_000
-"""From so many jobs on it is computed at most once in as many seconds as there are thousands, whatever ends: of 10,000
-it takes 12 ms."""
+"""From this many jobs on, it is recomputed at most once per second and thousand jobs, even if jobs finish: 12 ms for
+10,000."""
 
 BUCKETS = 8
 SPANS = (600, 1_800, 3_600, 3 * 3_600, 6 * 3_600, 12 * 3_600, 24 * 3_600, 3 * 86_400, 7 * 86_400)
-"""Seconds that the failures over time may reach back; the shortest that holds the oldest of them is drawn."""
+"""Time spans, in seconds, for the failures over time; the shortest that contains the oldest failure is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`per_minute` is how many jobs finish a minute, `eta` a likely range of seconds until the last has.
-
-    Both are None where too little is known. `failures` counts those that failed in equal stretches of `span` seconds,
-    the newest last; it is empty when none did within the longest span.
-    """
+    """The progress of all jobs at one time."""
 
     per_minute: float | None = None
+    """Jobs that finish per minute; None if not known."""
     eta: tuple[float, float] | None = None
+    """A likely range of seconds until the last has finished; None if not known."""
     failures: tuple[int, ...] = ()
+    """The jobs that failed in equal parts of `span`, newest last; empty if none did within the longest span."""
     span: int = 0
+    """Seconds."""
 
 
 class OverallProgress:
-    """Follows when jobs end. An end counts when the server dates it, or when we saw the job unfinished before.
+    """Tracks when jobs finish. An end counts if the server dates it, or if the job was seen unfinished before.
 
-    Ends from before we watched make a rate only while every one of them is dated: some of them are too few.
+    Ends before the watch began count towards the rate only while every one of them is dated: some would be too few.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class OverallProgress:
         self._computed: tuple[Instant, int, int] | None = None
 
     def apply(self, jobs: Iterable[Job], removed: Iterable[JobKey], now: Instant) -> None:
-        """Take in changed jobs, and forget removed ones."""
+        """Apply changed jobs, and drop removed ones."""
         if self._since is None:
             self._since = now
         for key in removed:
@@ -84,7 +84,7 @@ class OverallProgress:
                     self._failed.add(job.key)
 
     def at(self, now: Instant) -> Progress:
-        """Return how far the jobs are at a moment."""
+        """Return the progress at a given time."""
         of = len(self._open), len(self._ends)
         last = self._computed
         changed = last is not None and last[1:] != of and sum(of) < MANY
@@ -102,7 +102,7 @@ class OverallProgress:
         return Progress(None if rate is None else rate * 60, self._time_left(now, ends, rate), failures, span)
 
     def _recent_ends(self, now: Instant) -> tuple[int, float]:
-        """Return how many jobs ended within the window, and its seconds."""
+        """Return how many jobs finished within the window, and its length in seconds."""
         since = self._since or now
         watched = now.since(since)
         ends = [end for end in self._ends.values() if 0 <= now.us - end <= RATE_SECONDS * 1e6]
@@ -111,10 +111,10 @@ class OverallProgress:
         return sum(end >= since.us for end in ends), min(RATE_SECONDS, watched)
 
     def _time_left(self, now: Instant, ends: int, rate: float | None) -> tuple[float, float] | None:
-        """Return the range in which the last of the jobs that move is likely to end; None where that is not known.
+        """Return the range in which the last of the active jobs is likely to finish, or None.
 
-        That is the latest of their own ranges, if each has one, and no earlier than the rate allows. The rate is that
-        of a Poisson process: so many ends are as likely to be a square root more or fewer.
+        It is the latest of the jobs' own ranges, if each has one, but no earlier than the rate allows. The rate is that
+        of a Poisson process: a count of n has a standard deviation of √n.
         """
         moving = [job for job in self._open.values() if not (job.not_found or unreachable(job) or stalled(job, now))]
         if not moving:

@@ -1,4 +1,4 @@
-"""What `:` finds: the actions that there are here, the tabs, the columns to sort by, and the themes."""
+"""The command palette: available actions, tabs, columns to sort by, and themes."""
 
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -20,11 +20,11 @@ from jobdeck.tui.theme import THEMES
 from jobdeck.tui.widgets.job_list import JobList
 
 BY_HELP = 0.1
-"""The score of what is found by its help: less than what is found by its name."""
+"""The score of a command found by its help text, below any found by its name."""
 
 
 class ActionCommands(Provider):
-    """Lists the actions that make sense by name, and the themes."""
+    """Lists the available actions, tabs, columns and themes."""
 
     async def discover(self) -> Hits:
         """Yield every command."""
@@ -42,7 +42,7 @@ class ActionCommands(Provider):
                 yield Hit(BY_HELP, Content(name), run, name, _escaped(text))
 
     def _commands(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType, str]]:
-        """Yield name, help, what is to be done, and further words to be found by."""
+        """Yield name, help, callback, and more words to search."""
         for action in ACTIONS:
             there = self.screen.check_action(action.name, ()) and not action.per_key
             if there and action.group is not Group.MOVE and action.name != "palette":
@@ -74,7 +74,7 @@ class ActionCommands(Provider):
 
 
 def _highlighted(matcher: Matcher, name: str) -> Content:
-    """Return a name with what matched of it highlighted; the matcher's own method reads a name as markup."""
+    """Return a name with its matching letters highlighted; the matcher's own method reads the name as markup."""
     content = Content(name)
     for offset in matcher.fuzzy_search.match(matcher.query, name)[1]:
         content = content.stylize(matcher.match_style, offset, offset + 1)
@@ -82,12 +82,12 @@ def _highlighted(matcher: Matcher, name: str) -> Content:
 
 
 def _escaped(text: str) -> str:
-    """Return a text as markup that shows it as it is."""
+    """Return a text as markup that shows it literally."""
     return text.replace("[", "\\[")
 
 
 async def open_palette(app: App[Any]) -> None:
-    """Show the palette with a cursor that stands still: one that blinks draws for ever."""
+    """Open the palette without a blinking cursor, which would redraw for ever."""
     palette = CommandPalette()
     await app.push_screen(palette)
     for box in palette.query(Input):

@@ -1,4 +1,4 @@
-"""The screen where no terminal of ours is: written to a function, and typed at by another."""
+"""The screen for a viewer elsewhere: output goes to a function, input comes from another."""
 
 import asyncio
 import gc
@@ -24,14 +24,14 @@ Write = Callable[[str], None]
 COLLECT_SECONDS = 0.5
 
 _START = "\x1b[?1049h\x1b[?25l\x1b[?1000h\x1b[?1003h\x1b[?1006h\x1b[?2004h"
-"""The alternate screen, no cursor, reports of the mouse, pasted text in brackets."""
+"""Alternate screen, no cursor, mouse reports, bracketed paste."""
 
 
 class RemoteDriver(Driver):
     """Writes to a function that never blocks.
 
-    Textual's own drivers wait for a terminal that reads slowly, and with them the loop, every other screen and every
-    poll.
+    Textual's own drivers block while a terminal reads slowly, and with them the event loop, every other screen and
+    every poll.
     """
 
     sink: Write
@@ -42,33 +42,33 @@ class RemoteDriver(Driver):
     def __init__(
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
-        """Draw for a terminal of `size` at first."""
+        """Create the driver; `size` is the initial size of the terminal."""
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._first_size = size or (80, 24)
 
     def write(self, data: str) -> None:
-        """Hand on what is drawn."""
+        """Send what is drawn."""
         self.sink(pin_clusters(data))
 
     def start_application_mode(self) -> None:
-        """Take over the terminal at the other end."""
+        """Set up the terminal at the other end."""
         self._reader = KeyReader()
         self.write(_START)
         self.resize(*self._first_size)
 
     def disable_input(self) -> None:
-        """Do nothing: who types is told by the other end."""
+        """Do nothing: input comes from the other end."""
 
     def stop_application_mode(self) -> None:
-        """Do nothing: the other end is closed, and its terminal with it."""
+        """Do nothing: the other end closes its terminal."""
 
     @property
     def is_web(self) -> bool:
-        """The terminal is in a browser: there is no process to suspend, no signal to hear."""
+        """True: the terminal is in a browser, without a process to suspend or signals to handle."""
         return True
 
     def type(self, text: str) -> None:
-        """Take what the terminal sends."""
+        """Process what the terminal sends."""
         self._process(self._reader.feed(text))
 
     def resize(self, width: int, height: int) -> None:
@@ -91,28 +91,30 @@ class RemoteDriver(Driver):
 
 
 class RemoteView:
-    """One screen on a session, for somebody else's terminal. It writes no file where jobdeck runs."""
+    """One screen on a session, for a viewer's terminal. It writes no files on the machine that runs jobdeck."""
 
     def __init__(self, session: Session, write: Write, width: int, height: int) -> None:
         class Linked(RemoteDriver):
             sink = staticmethod(write)
 
         self._size = (width, height)
-        self._app = JobdeckApp(session, put=_put(write), save=_save_nothing, driver_class=Linked)
+        self._app = JobdeckApp(
+            session, write_clipboard=_clipboard_writer(write), save=_save_nothing, driver_class=Linked
+        )
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
-        """Draw until the viewer quits or `close` is called; raises what made the screen fail."""
+        """Draw until the viewer quits or `close` is called; raises the error that crashed the screen."""
         try:
             await self._app.run_async(size=self._size)
         finally:
             self._ended.set()
             _release_memory()
-        if self._app.fault is not None:
-            raise self._app.fault
+        if self._app.error is not None:
+            raise self._app.error
 
     def type(self, text: str) -> None:
-        """Take what the terminal sends."""
+        """Process what the terminal sends."""
         if (driver := self._driver) is not None:
             driver.type(text)
 
@@ -121,12 +123,12 @@ class RemoteView:
         if (driver := self._driver) is not None and usable_size(width, height) != driver.drawn_size:
             driver.resize(width, height)
 
-    def attend(self, *, present: bool) -> None:
-        """Note whether somebody looks."""
+    def set_user_present(self, *, present: bool) -> None:
+        """Note whether the viewer's window has the focus."""
         self._app.post_message(events.AppFocus() if present else events.AppBlur())
 
     async def close(self) -> None:
-        """End within two seconds; harmless when it has ended."""
+        """Close within two seconds; harmless after the end."""
         if not self._ended.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
@@ -140,7 +142,7 @@ class RemoteView:
 
 
 def _release_memory() -> None:
-    """Give back what a screen took, once the stack that still refers to it has unwound.
+    """Free the memory of a screen once the stack that refers to it has unwound.
 
     A screen is one large cycle. A collection takes 50 ms.
     """
@@ -148,14 +150,14 @@ def _release_memory() -> None:
     asyncio.get_running_loop().call_later(COLLECT_SECONDS, gc.collect)
 
 
-def _put(write: Write) -> Callable[[str], Any]:
-    async def put(text: str) -> str:
+def _clipboard_writer(write: Write) -> Callable[[str], Any]:
+    async def write_clipboard(text: str) -> str:
         if len(text.encode()) > OSC52_BYTES:
             raise TooBigError(f"{len(text.encode())} bytes is more than a terminal accepts")
         write(osc52(text))
         return "the browser"
 
-    return put
+    return write_clipboard
 
 
 async def _save_nothing(text: str, subject: str, us: int, *, suffix: str = ".md") -> Path:

@@ -1,18 +1,18 @@
-"""All that we do to a terminal otherwise than Textual: its private parts are touched here alone.
+"""Everything that differs from Textual's terminal handling; its private parts are used only here.
 
-Each has a measured harm behind it that no public part cures; `tests/tui/test_textual.py` names what breaks when Textual
+Each part prevents a measured harm that no public API does; `tests/tui/test_textual.py` names what breaks when Textual
 changes:
 
-- `KeyReader`: Textual replays a sequence that it does not know letter by letter as keys. One late answer to a query
-  (XTGETTCAP) unwatched three of five jobs, acknowledged a failure and put a curl line on the clipboard; a paste that
-  lost its end, or a byte that is no UTF-8, killed every key.
-- `NonBlockingWriter`: Textual's holds the event loop after 30 writes, and with it every poll and every signal, for as
+- `KeyReader`: Textual replays an unknown sequence letter by letter as keys. One late reply to a query (XTGETTCAP)
+  unwatched three of five jobs, acknowledged a failure and put a curl line on the clipboard; a paste that lost its end,
+  or a byte that is not UTF-8, made every key ineffective.
+- `NonBlockingWriter`: Textual's blocks the event loop after 30 writes, and with it every poll and every signal, for as
   long as the terminal is stuck.
-- `TerminalDriver`: Textual's takes the size from COLUMNS and LINES, and draws for whatever size it is told: one of
-  65,535 columns hangs it.
-- `TerminalApp`: Textual's picture of a crash shows the values of variables, and keys are among them.
-- `set_virtual_height`: the reactive has the whole screen laid out and painted, 20 ms at every move of the cursor to a
-  job with more or fewer lines.
+- `TerminalDriver`: Textual's takes the size from COLUMNS and LINES, and draws for any reported size: one of 65,535
+  columns hangs it.
+- `TerminalApp`: Textual's crash report shows the values of variables, which include API keys.
+- `set_virtual_height`: the reactive lays out and paints the whole screen, 20 ms each time the cursor moves to a job
+  with more or fewer lines.
 - `release_painted_lines`: Textual keeps the lines of its widgets as keys of a cache for all screens. 50 views of
   500×200 cells, one after another, left 55 MB behind.
 """
@@ -55,35 +55,35 @@ from jobdeck.tui.multiplexer import in_gnu_screen
 from jobdeck.tui.terminal_title import end_sequence, start_sequence
 
 DRAIN_SECONDS = 0.1
-"""How long what the terminal still answers is read at the end: the shell would get it as if it had been typed."""
+"""How long the terminal's last replies are read at the end: the shell would take them as typed."""
 
 WAKE_SECONDS = 0.1
-"""How often whoever waits for keys looks whether that is over."""
+"""How often the input thread checks whether it should end."""
 
 READ_BYTES = 4_096
 BACKLOG_WRITES = 30
-"""So many writes that nobody has read yet are a terminal that does not keep up: about three seconds of frames."""
+"""This many unread writes mean that the terminal does not keep up: about three seconds of frames."""
 
 LEAVE_SECONDS = 0.5
-"""How long the last of what is drawn is waited for."""
+"""How long the end waits for the last frame to be written."""
 
 RESIZE_SECONDS = 0.05
-"""How long further changes of the size are waited for: whoever drags a window's edge sends dozens a second."""
+"""How long to wait for further resizes: dragging a window's edge causes dozens a second."""
 
 DEFAULT_SIZE = (80, 24)
-"""The size where a terminal does not know its own, and says 0 × 0."""
+"""The size to draw for if a terminal does not know its own and reports 0 × 0."""
 
 MOST_COLUMNS, MOST_LINES = 500, 200
-"""No larger screen is drawn, whatever size is told: one frame of this size takes 0.5 s of CPU."""
+"""The largest size to draw for, whatever the terminal reports: one frame of it takes 0.5 s of CPU."""
 
 MOUSE_MODES = (1000, 1003, 1015, 1006)
-"""What Textual turns on to get reports of the mouse."""
+"""The mouse modes that Textual turns on."""
 
 _MODE_REPORT = re.compile(r"\x1b\[\?2026;[123]\$y")
 _MOUSE = re.compile(r"\x1b\[<\d{1,3};-?\d{1,5};-?\d{1,5}[Mm]")
 _KEY = re.compile(r"\x1b\[(\d{1,8})(?::\d*)*(?:;(\d{0,3})(?::(\d))?(?:;([\d:]{0,64}))?)?([u~A-S])")
-"""A key with modifiers, in the form of xterm or kitty: number (and what the key is on other layouts), modifiers and
-kind of event, text."""
+"""A key with modifiers, as xterm or kitty sends it: number (and alternate keys of other layouts), modifiers, event
+type, text."""
 
 _RELEASE = "3"
 
@@ -95,18 +95,18 @@ _CLUSTER = re.compile(
     "(?:\u200d[\u2000-\u3300\U0001f000-\U0001faff][\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*)*"
     "|[\u0600-\u109f\u1780-\u18af\u1a20-\u1cff\u200c\u200d\ua840-\uabff]+ *"  # words with marks that may take a cell
 )
-"""What terminals do not agree on how many cells it takes."""
+"""Text whose width differs between terminals."""
 
 _STRINGS = re.compile(r"(\x1b[\]PX^_].*?(?:\a|\x1b\\))", re.DOTALL)
-"""What is told to a terminal and not drawn; ESC within it would end it."""
+"""Sequences that are not drawn, such as titles; an ESC within one would end it."""
 
 
 SUSPENSION_IGNORED = sys.platform != "win32" and signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN
-"""Whether we were started with the signal that stops a process ignored; Textual's driver replaces that."""
+"""Whether jobdeck was started with SIGTSTP ignored; Textual's driver replaces the handler."""
 
 
 def why_not_suspended(*, remote: bool) -> str:
-    """Return in a line why nobody could bring a suspended screen back; empty where a shell can."""
+    """Return in one line why nobody could resume a suspended screen; empty if a shell can."""
     if remote:
         return "not suspended: not running in its own terminal"
     if sys.platform == "win32":
@@ -114,22 +114,22 @@ def why_not_suspended(*, remote: bool) -> str:
     if SUSPENSION_IGNORED:
         return "not suspended: ctrl+z is ignored by the process that started jobdeck"
     if os.getpgrp() == os.getsid(0):
-        # Whatever opened this terminal runs us alone in it, and would wait for ever.
+        # The program that opened this terminal runs only jobdeck in it, and would wait for ever.
         return "not suspended: not started from a shell with job control"
     return ""
 
 
 def stop_until_continued() -> None:
-    """Stop this process and all that a shell started with it, as ctrl+z does elsewhere; returns after `fg`.
+    """Stop the process group, as ctrl+z does elsewhere; returns after `fg`.
 
-    A `make` or a script that waits for us would otherwise keep the shell waiting.
+    A `make` or a script that waits for jobdeck would otherwise keep the shell waiting.
     """
     if sys.platform != "win32":
         os.killpg(os.getpgrp(), signal.SIGTSTP)
 
 
 class Burst(events.Event, bubble=False):
-    """Characters that came faster than a hand types: a paste without brackets, or keys that a line held back."""
+    """Characters that arrived faster than a hand types: an unbracketed paste, or keys that a slow line held back."""
 
     def __init__(self, text: str, keys: tuple[events.Key, ...]) -> None:
         super().__init__()
@@ -138,10 +138,10 @@ class Burst(events.Event, bubble=False):
 
 
 class KeyReader:
-    """Makes events of what a terminal sends: keys, the mouse, pastes; whatever else it says is swallowed.
+    """Turns terminal input into events: keys, mouse, pastes. Other sequences are dropped.
 
-    After `wait` seconds without anything `tick` must be called. With `escape_apart` an escape that comes together with
-    a character is the key, and no Alt: GNU screen keeps it until then while the mouse is used.
+    After `wait` seconds without input, `tick` must be called. With `escape_apart`, ESC together with a character is the
+    escape key and then the character, not Alt: GNU screen holds ESC back until the next key while the mouse is on.
     """
 
     def __init__(self, *, escape_apart: bool = False) -> None:
@@ -151,17 +151,17 @@ class KeyReader:
 
     @property
     def wait(self) -> float | None:
-        """How many seconds until time decides what has come so far; None when nothing waits."""
+        """Seconds until the pending input is decided by time; None if nothing is pending."""
         deadline = self._splitter.deadline
         return None if deadline is None else max(deadline - time.monotonic(), 0.0)
 
     def feed(self, text: str) -> Iterator[Message]:
-        """Take in what has been read."""
+        """Process what was read."""
         for token in self._splitter.feed(text, time.monotonic()):
             yield from self._events(token)
 
     def tick(self) -> Iterator[Message]:
-        """Take note that time has passed."""
+        """Process the passing of time."""
         for token in self._splitter.tick(time.monotonic()):
             yield from self._events(token)
 
@@ -201,9 +201,9 @@ class KeyReader:
             yield from self._textual._sequence_to_key_events(sequence[1], alt=True)
         elif (parts := _KEY.fullmatch(sequence)) is not None:
             number, modifiers, kind, text, end = parts.groups(default="")
-            # A number that is no key would be taken for a character: CSI 113 ; 1 S for a q.
+            # A number that is not a key would be taken for a character: CSI 113 ; 1 S for a q.
             known = end == "u" or f"{number}{end}" in FUNCTIONAL_KEYS or f"{number}{end}" == "27~"
-            # CSI R with two numbers is where the cursor is. Textual fails on kinds of events and other layouts' keys.
+            # CSI R with two numbers is a cursor position. Textual fails on event types and alternate keys.
             if known and kind != _RELEASE and not (end == "R" and modifiers):
                 rest = f";{text}" if text else ""
                 yield from self._keys(f"\x1b[{number}{f';{modifiers}' if modifiers or rest else ''}{rest}{end}")
@@ -212,7 +212,7 @@ class KeyReader:
         try:
             keys = list(self._textual._sequence_to_key_events(sequence))
         except (ValueError, OverflowError):
-            # A number that is no character.
+            # The number is not a character.
             return
         for key in keys:
             surrogate = key.character is not None and "\ud800" <= key.character <= "\udfff"
@@ -221,11 +221,11 @@ class KeyReader:
 
 
 def pin_clusters(text: str) -> str:
-    """Return what is written with each emoji, and each word of a joined script, held in the cells that we count for it.
+    """Reposition the cursor after each emoji, and each word of a joined script, whose width differs between terminals.
 
-    How many cells they take is up to the terminal and its version: "⚠️" is one in xterm and tmux 3.3, two in kitty; a
-    family is two or eight, "हिन्दी" three to five. Whatever is drawn, the cells are blank before, and what follows goes
-    where we mean it. What a sequence says to the terminal itself, a notice or a title, is left alone.
+    The width depends on the terminal and its version: "⚠️" is one cell in xterm and tmux 3.3, two in kitty; a family is
+    two or eight, "हिन्दी" three to five. The cells are blanked first, and what follows goes where it was measured to
+    go. Sequences that are not drawn, such as notifications and titles, are left unchanged.
     """
     parts = _STRINGS.split(text)
     parts[::2] = [_CLUSTER.sub(_pin, part) for part in parts[::2]]
@@ -236,15 +236,15 @@ def _pin(found: re.Match[str]) -> str:
     width = cell_len(found[0])
     if not width:
         return found[0]
-    # Saved twice: some emulators forget the place that they have gone back to.
+    # Saved twice: some emulators forget a saved position once it was restored.
     return f"\x1b7{' ' * width}\x1b8\x1b7{found[0].rstrip(' ')}\x1b8\x1b[{width}C"
 
 
 class NonBlockingWriter(WriterThread):
-    """Takes whatever is written at once, and never makes the event loop wait.
+    """Accepts writes at once, and never blocks the event loop.
 
-    Whoever draws reads `backlogged` first, and draws the whole screen again when `caught_up` was called, in the thread
-    of the writer.
+    The app checks `backlogged` before drawing, and redraws the whole screen after `caught_up`, which is called in the
+    writer's thread.
     """
 
     def __init__(self, file: TextIO, caught_up: Callable[[], object]) -> None:
@@ -259,7 +259,7 @@ class NonBlockingWriter(WriterThread):
         """Whether the terminal does not keep up, so that nothing more should be drawn."""
         if not self._backlogged and self._queue.qsize() > BACKLOG_WRITES:
             self._backlogged = True
-            # The writer may have written all before it could know: with one thing more it looks again.
+            # The writer may have finished before it could see the flag: another item makes it check again.
             self._queue.put("")
         return self._backlogged
 
@@ -273,38 +273,38 @@ class NonBlockingWriter(WriterThread):
                     self._caught_up()
 
     def stop(self) -> None:
-        """Write out what there is, as far as it is read."""
+        """Write the rest, for at most `LEAVE_SECONDS`."""
         self._queue.put(None)
         self.join(LEAVE_SECONDS)
 
     def _write_all(self, text: str) -> None:
-        # To the descriptor itself: a stream whose buffer is being written cannot be flushed at the exit.
+        # Straight to the descriptor: a stream with a write in progress cannot be flushed at exit.
         data = memoryview(text.encode(self._terminal.encoding, self._terminal.errors or "backslashreplace"))
         while data:
             try:
                 data = data[os.write(self._terminal.fileno(), data) :]
             except BlockingIOError:
-                # Another program on this terminal has set it so, for all who share it.
+                # Another program has made this terminal non-blocking, which affects everyone who shares it.
                 select.select([], [self._terminal], [])
 
 
 def ignore_full_wakeup_pipe(loop: asyncio.AbstractEventLoop) -> None:
-    """Have a storm of signals fill asyncio's pipe without a word; to be said again after each `add_signal_handler`.
+    """Silence the warning about asyncio's full wakeup pipe; call this again after each `add_signal_handler`.
 
-    To complain of a full pipe Python takes a lock in the handler, and where the signal came while it held it, it waits
-    for itself for ever: 300 sizes within one stall of the loop hung the screen in one run of four.
+    To print the warning, Python takes a lock in the signal handler, and deadlocks if the signal interrupted the holder
+    of that lock: 300 resizes during one stall of the loop hung the screen in one of four runs.
     """
     if sys.platform != "win32":
         signal.set_wakeup_fd(loop._csock.fileno(), warn_on_full_buffer=False)  # type: ignore[attr-defined]  # asyncio's own
 
 
 def usable_size(columns: int, lines: int) -> tuple[int, int]:
-    """Return the size to draw for where a terminal has, or says it has, so many columns and lines."""
+    """Return the size to draw for, given the size that the terminal reports."""
     return min(columns or DEFAULT_SIZE[0], MOST_COLUMNS), min(lines or DEFAULT_SIZE[1], MOST_LINES)
 
 
 def set_virtual_height(view: ScrollView, lines: int) -> None:
-    """Say how many lines there are to scroll through; only the scrollbar hears of it."""
+    """Set the number of lines to scroll through; only the scrollbar is updated."""
     size = Size(view.scrollable_content_region.width, lines)
     if size != view.virtual_size:
         view.set_reactive(Widget.virtual_size, size)
@@ -312,32 +312,32 @@ def set_virtual_height(view: ScrollView, lines: int) -> None:
 
 
 def release_painted_lines() -> None:
-    """Forget the lines that are kept for painting them again; those that are on a screen are made anew."""
+    """Clear Textual's cache of painted lines; lines that are on a screen are painted again."""
     StylesCache.get_inner_outer.cache_clear()
 
 
 TOASTS_OVER_DIALOG = 2
-"""More of them would hide what a dialog is about."""
+"""More toasts would hide the dialog."""
 
 
 class TerminalApp(App[int]):
-    """An app on a terminal that may be slow, and that sees nothing of a crash."""
+    """An app on a terminal that may be slow, and that never shows the details of a crash."""
 
     SUSPENDED_SCREEN_CLASS = "-behind"
-    """A screen's class while another is in front of it: its toasts are drawn on that one."""
+    """A screen's class while another is in front, which then shows its toasts."""
 
     @property
     def crash(self) -> Exception | None:
-        """The error that ended the app, None when none did."""
+        """The error that ended the app, or None."""
         return self._exception
 
     @property
     def running_driver(self) -> Driver | None:
-        """The driver while there is somebody to take what it reads."""
+        """The driver while the app processes its input."""
         return self._driver if self._running else None
 
     def get_driver_class(self) -> type[Driver]:
-        """Return Textual's choice, on Unix the one of this file."""
+        """Return Textual's choice, replaced by `TerminalDriver` on Unix."""
         chosen = super().get_driver_class()
         return TerminalDriver if sys.platform != "win32" and chosen.__name__ == "LinuxDriver" else chosen
 
@@ -347,19 +347,19 @@ class TerminalApp(App[int]):
             self._driver.write(sequence)
 
     def use_mouse(self, *, wanted: bool) -> None:
-        """Have the mouse reported to us, or leave it to the terminal, which can select text with it."""
+        """Turn mouse reports on, or leave the mouse to the terminal for selecting text."""
         if self._driver is not None:
             self._driver._mouse = wanted
             self.write("".join(f"\x1b[?{mode}{'h' if wanted else 'l'}" for mode in MOUSE_MODES))
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        """Draw, unless the terminal does not keep up: it gets the whole screen once it does, not what was missed."""
+        """Draw, unless the terminal does not keep up: it then gets the whole screen later, not the missed frames."""
         writer = getattr(self._driver, "_writer_thread", None)
         if not (isinstance(writer, NonBlockingWriter) and writer.backlogged):
             super()._display(screen, renderable)
 
     def _refresh_notifications(self) -> None:
-        """Draw the notices on the screen in front, of several the newest few where that is a dialog."""
+        """Draw the notifications on the front screen; on a dialog, only the newest few."""
         if len(self.screen_stack) < 2:
             super()._refresh_notifications()
         else:
@@ -371,34 +371,34 @@ class TerminalApp(App[int]):
             newest.add(notification)
         for rack in dialog.query_children(ToastRack):
             shown = {rack._toast_id(notification) for notification in newest}
-            # The rack itself would leave the places of older ones free.
+            # The rack itself would leave gaps for older ones.
             rack.remove_children([holder for holder in rack.children if holder.id not in shown])
             rack.show(newest)
 
     def _fatal_error(self) -> None:
-        """End without Textual's picture of the crash."""
+        """End without Textual's crash report."""
         self._close_messages_no_wait()
 
     def _print_error_renderables(self) -> None:
-        """Print nothing of a crash: whoever runs the app reports it."""
+        """Print nothing about a crash: the caller reports it."""
 
 
 if sys.platform != "win32":
     from textual.drivers.linux_driver import LinuxDriver
 
     class TerminalDriver(LinuxDriver):
-        """Draws only what the terminal takes, and only for a size that can be."""
+        """Draws only as much as the terminal accepts, and only for a plausible size."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             if SUSPENSION_IGNORED:
                 signal.signal(signal.SIGTSTP, signal.SIG_IGN)
             self._resizing = False
-            # The app takes its first size from here, and where there is none from COLUMNS and LINES.
+            # The app takes its first size from here, or from COLUMNS and LINES if it is missing.
             self._size = self._size or self._get_terminal_size()
 
         def start_application_mode(self) -> None:
-            """Take over the terminal."""
+            """Set up the terminal."""
             super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's has no annotations
             if self._writer_thread is None or self._file is None:
                 return
@@ -411,12 +411,12 @@ if sys.platform != "win32":
             self.write(start_sequence(os.environ))
 
         def stop_application_mode(self) -> None:
-            """Give the terminal back."""
+            """Restore the terminal."""
             self.write(end_sequence(os.environ))
             super().stop_application_mode()
 
         def run_input_thread(self) -> None:
-            """Tell the app what is typed, until the input is disabled."""
+            """Read input and post events, until the input is disabled."""
             reader = KeyReader(escape_apart=in_gnu_screen(os.environ))
             decode = getincrementaldecoder("utf-8")("surrogateescape").decode
 
@@ -430,7 +430,7 @@ if sys.platform != "win32":
                     found = reader.tick()
                     selector.unregister(self.fileno)
                     if not self.exit_event.is_set():
-                        # Only who is on its controlling terminal is told by the system that it is gone.
+                        # The system sends SIGHUP only to processes on their controlling terminal.
                         os.kill(os.getpid(), signal.SIGHUP)
                 for event in found:
                     self.process_message(event)
@@ -448,20 +448,20 @@ if sys.platform != "win32":
                 return b""
 
         def disable_input(self) -> None:
-            """Read no more."""
+            """Stop reading."""
             with suppress(RuntimeError):
                 asyncio.get_running_loop().remove_signal_handler(signal.SIGWINCH)
             super().disable_input()
 
         def _get_terminal_size(self) -> tuple[int, int]:
-            # Of the terminal, not of COLUMNS and LINES: a shell that exports them does so once, for another size.
+            # The terminal's size, not COLUMNS and LINES: a shell exports them once, perhaps for another size.
             for stream in (sys.__stderr__, sys.__stdin__, sys.__stdout__):
                 with suppress(OSError, AttributeError, ValueError):
                     return usable_size(*os.get_terminal_size(stream.fileno()))  # type: ignore[union-attr]
             return DEFAULT_SIZE
 
         def _on_resize_signal(self) -> None:
-            """Draw for the new size once it has come to rest: each size drawn takes up to half a second."""
+            """Draw for the new size once it is stable: drawing takes up to half a second per size."""
             if not self._resizing:
                 self._resizing = True
                 asyncio.get_running_loop().call_later(RESIZE_SECONDS, self._resize)
@@ -472,4 +472,4 @@ if sys.platform != "win32":
             self.send_message(events.Resize(size, size))
 
         def _query_in_band_window_resize(self) -> None:
-            """Not asked: a terminal that answers tells sizes, and the mouse in pixels, and we use neither."""
+            """Do not ask: a reply would report sizes, and mouse positions in pixels, and neither is used."""

@@ -1,18 +1,18 @@
-"""The terminal's title and its own progress bar, which follow the jobs while another window is in front."""
+"""The terminal's title and progress bar, which show the jobs' progress while another window is in front."""
 
 import os
 from collections.abc import Callable, Mapping
 
 SAVE_TITLE, RESTORE_TITLE = "\x1b[22;2t", "\x1b[23;2t"
-"""What a terminal does not know of these it ignores; its shell then sets the title with the next prompt."""
+"""Terminals without these sequences ignore them; the shell then sets the title with its next prompt."""
 
 NO_PROGRESS = "\x1b]9;4;0\x07"
 NORMAL, ERROR, PAUSED = 1, 2, 4
-"""States of a terminal's progress bar, as ConEmu defined them for OSC 9;4."""
+"""States of a terminal's progress bar, as defined by ConEmu for OSC 9;4."""
 
 
 class TerminalTitle:
-    """Writes title and progress when they differ from what was written last."""
+    """Writes title and progress whenever they change."""
 
     def __init__(self, write: Callable[[str], object], environ: Mapping[str, str] | None = None) -> None:
         environ = os.environ if environ is None else environ
@@ -22,7 +22,7 @@ class TerminalTitle:
         self._last = ""
 
     def show(self, ended: int, total: int, failed: int, *, paused: bool) -> None:
-        """Tell how many of all jobs have ended, and how many of those failed."""
+        """Show how many jobs have finished, and how many of those failed."""
         sequence = ""
         if self._has_title:
             counted = f" {ended}/{total}" if total else ""
@@ -36,12 +36,12 @@ class TerminalTitle:
 
 
 def has_title(environ: Mapping[str, str]) -> bool:
-    """Whether a terminal has a title; the Linux console prints what it would be."""
+    """Whether a terminal has a title; the Linux console would print it."""
     return environ.get("TERM", "") not in {"", "dumb", "linux"}
 
 
 def has_progress(environ: Mapping[str, str]) -> bool:
-    """Whether a terminal is known to draw progress for OSC 9;4, which others show as a notice or not at all."""
+    """Whether a terminal is known to draw progress for OSC 9;4; others show it as a notification, or not at all."""
     if "TMUX" in environ or "STY" in environ:
         return False
     if "WT_SESSION" in environ or environ.get("ConEmuANSI") == "ON":
@@ -50,10 +50,10 @@ def has_progress(environ: Mapping[str, str]) -> bool:
 
 
 def start_sequence(environ: Mapping[str, str]) -> str:
-    """Return what has a terminal keep its title."""
+    """Return the sequence that saves the terminal's title."""
     return SAVE_TITLE if has_title(environ) else ""
 
 
 def end_sequence(environ: Mapping[str, str]) -> str:
-    """Return what gives a terminal its title back, and takes the progress away."""
+    """Return the sequence that restores the title and removes the progress bar."""
     return (NO_PROGRESS if has_progress(environ) else "") + (RESTORE_TITLE if has_title(environ) else "")

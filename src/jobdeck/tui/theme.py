@@ -1,4 +1,4 @@
-"""The themes, and where the style sheets are."""
+"""The themes, and the paths of the style sheets."""
 
 from pathlib import Path, PurePath
 from typing import Any
@@ -27,7 +27,7 @@ DARK = Theme(
         "text-faint": "#4d5863",
         "state-failed": "#f07f86",
         "state-stalled": "#ea9a5b",
-        "state-blind": "#c09af0",
+        "state-unreachable": "#c09af0",
         "state-partial": "#d9bf63",
         "state-running": "#6cb0f2",
         "state-queued": "#93a1ae",
@@ -56,7 +56,7 @@ LIGHT = Theme(
         "text-faint": "#a9b1b9",
         "state-failed": "#b3261e",
         "state-stalled": "#a04e00",
-        "state-blind": "#7438ad",
+        "state-unreachable": "#7438ad",
         "state-partial": "#786000",
         "state-running": "#0a5cad",
         "state-queued": "#57626d",
@@ -68,7 +68,7 @@ LIGHT = Theme(
 
 
 def _safe(base: Theme, name: str, states: dict[str, str]) -> Theme:
-    """Return a theme with hues that people who confuse red and green tell apart (after Okabe and Ito)."""
+    """Return a theme in hues that red-green color-blind people can tell apart (after Okabe and Ito)."""
     return Theme(
         name=name,
         dark=base.dark,
@@ -92,7 +92,7 @@ SAFE = _safe(
     {
         "state-failed": "#ff8a4c",
         "state-stalled": "#f0e442",
-        "state-blind": "#d991bd",
+        "state-unreachable": "#d991bd",
         "state-partial": "#e6ae3a",
         "state-running": "#56b4e9",
         "state-done": "#2fbf95",
@@ -105,7 +105,7 @@ SAFE_LIGHT = _safe(
     {
         "state-failed": "#a83a00",
         "state-stalled": "#6b5d00",
-        "state-blind": "#94376d",
+        "state-unreachable": "#94376d",
         "state-partial": "#865800",
         "state-running": "#00568f",
         "state-done": "#006349",
@@ -118,36 +118,36 @@ THEMES = {
     "color-blind safe dark theme": SAFE,
     "color-blind safe light theme": SAFE_LIGHT,
 }
-"""Every theme by what a person calls it, in the order in which `t` goes through them."""
+"""Every theme by its name on the screen, in the order of `t`."""
 
 
 def after(name: str) -> Theme:
-    """Return the theme that follows the one called `name`."""
+    """Return the theme after the one called `name`."""
     themes = list(THEMES.values())
     at = next((number for number, theme in enumerate(themes) if theme.name == name), -1)
     return themes[(at + 1) % len(themes)]
 
 
 class ThemePreference:
-    """The theme of a screen's app, as somebody chose it and will find it the next time."""
+    """The user's theme, which is saved for the next run."""
 
     def __init__(self, screen: Screen[Any], session: Session) -> None:
         self._screen = screen
         self._session = session
 
     def use(self, name: str) -> None:
-        """Show everything in the theme of that name, next time too."""
+        """Switch to a theme, and save the choice."""
         self._screen.app.theme = name
         save_preference(self._session, Preference.THEME, name)
 
     def use_next(self) -> str:
-        """Show everything in the next theme, and return what a person calls it."""
+        """Switch to the next theme, and return its name on the screen."""
         chosen = after(self._screen.app.theme)
         self.use(chosen.name)
         return next(name for name, theme in THEMES.items() if theme is chosen)
 
     def restore(self) -> None:
-        """Show everything in the theme of last time, unless another has been asked for by now."""
+        """Restore the saved theme, unless another one is in use already."""
         chosen = self._session.preferences.get(Preference.THEME)
         if self._screen.app.theme == DARK.name and any(chosen == theme.name for theme in THEMES.values()):
             self._screen.app.theme = str(chosen)
@@ -157,7 +157,7 @@ SHEETS = ("roles.tcss", "frame.tcss", "deck.tcss", "modal.tcss")
 
 
 def style_sheets() -> list[str | PurePath]:
-    """Return the paths of style sheets in the order they apply; raises FileNotFoundError when one is missing."""
+    """Return the paths of the style sheets in the order they apply; raises FileNotFoundError if one is missing."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "styles", package.parents[1] / "styles"):
         if folder.is_dir():

@@ -1,4 +1,4 @@
-"""Named views: a filter and an order that somebody comes back to."""
+"""Saved views: a named filter and sort order."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ LONGEST_FILTER = 500
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A filter and an order with a name."""
+    """A named filter and sort order."""
 
     name: str
     filter: str = ""
@@ -23,22 +23,22 @@ class View:
 
     @property
     def state(self) -> FilterState:
-        """What the list is filtered by."""
+        """The view's filter."""
         return FilterState(self.filter, self.problems)
 
     @property
     def sorting(self) -> Order:
-        """How the list is sorted."""
+        """The view's sort order."""
         return parse_order(self.order)
 
 
 def views_text(views: Sequence[View]) -> str:
-    """Return views as `parse_views` reads them."""
+    """Serialize views for `parse_views`."""
     return json.dumps([asdict(view) for view in views])
 
 
 def parse_views(text: str) -> tuple[View, ...]:
-    """Return the views of last time; those that cannot be read are passed over."""
+    """Parse saved views; unreadable ones are skipped."""
     try:
         read = json.loads(text) if text else []
     except ValueError:

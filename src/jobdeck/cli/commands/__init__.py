@@ -1,1 +1,1 @@
-"""The commands, one a file: each `run` does what its command line asks for and returns the exit code."""
+"""The commands, one per module: `run` executes a command and returns its exit code."""

@@ -1,4 +1,4 @@
-"""``jobdeck apis``: the APIs that profiles can name, and the page of one of them, to be copied."""
+"""``jobdeck apis``: list the APIs that profiles can use, or print the definition of one."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """List the pages of APIs, or print one."""
+    """List the definitions of APIs, or print one."""
     library = load_settings(os.environ, Path(arguments.config) if arguments.config else None).apis
     if arguments.name is not None:
         sys.stdout.write(_text(library, arguments.name))
@@ -57,7 +57,7 @@ def _text(library: PageLibrary, name: str) -> str:
 
 
 def to_toml(table: Mapping[str, object]) -> str:
-    """Return tables of texts, numbers, booleans and lists as TOML; comments are gone by then."""
+    """Return tables as TOML, without comments."""
     return "\n".join(_lines(table, ())).strip("\n") + "\n"
 
 
@@ -76,7 +76,7 @@ def _lines(table: Mapping[str, object], path: tuple[str, ...]) -> Iterator[str]:
 
 
 def _is_table(value: object) -> bool:
-    """Whether a value has a head of its own: a table, or a list of nothing but tables."""
+    """Whether a value needs a table header: a table, or a list of tables only."""
     return isinstance(value, Mapping) or (
         isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
     )
@@ -97,5 +97,5 @@ def _value(value: object) -> str:
         case Mapping():
             return "{ " + ", ".join(f"{_key(key)} = {_value(one)}" for key, one in value.items()) + " }"
         case _:
-            # A basic string of TOML escapes as JSON does, but for surrogates, which no TOML has.
+            # TOML's basic strings escape like JSON, except for surrogates, which TOML does not have.
             return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

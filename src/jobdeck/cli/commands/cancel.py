@@ -1,4 +1,4 @@
-"""``jobdeck cancel``: have jobs cancelled, where the profile allows it and a person confirms it."""
+"""``jobdeck cancel``: cancel jobs, if the profile allows it and the user confirms."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from jobdeck.app.context import AppContext, ListPolicy
 from jobdeck.app.json_shapes import CancelledObject, CancelObject, job_object, rfc3339
-from jobdeck.cli.commands.status import SingleCheck, recall_unasked
+from jobdeck.cli.commands.status import FirstResponses, load_unpolled
 from jobdeck.cli.exit_codes import CommandError, ExitCode, problem_code, worst
 from jobdeck.cli.headless import run_headless
 from jobdeck.cli.job_text import STATUS_HEADER, describe_id, describe_row
@@ -22,13 +22,13 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 
 NAMED = 20
-"""Jobs that the question names; of more it says how many."""
+"""The number of jobs that the question lists."""
 
 CONFIRMATION = "cancel"
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Send one request for each job, poll each once, and print how they are; nothing is sent a second time."""
+    """Send one cancel request per job, poll each job once, and print the states; no request is sent twice."""
     context, inputs = open_targets(arguments, arguments.targets)
     targets = inputs.targets
     _require_allowed(context, targets)
@@ -36,14 +36,14 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         _confirm(targets)
     began = context.clock.now()
     results = run_printing(_cancel_all(context, targets))
-    check = SingleCheck(targets, context.clock, as_json=False)
+    responses = FirstResponses(targets, context.clock, as_json=False)
     try:
-        run_printing(run_headless(context, targets, check, lists=ListPolicy.NONE))
+        run_printing(run_headless(context, targets, responses, lists=ListPolicy.NONE))
     finally:
         STATUS_LINE.clear()
-    if check.unasked:
-        run_async(recall_unasked(arguments, context.settings, check))
-    jobs = [check.done[target.key] for target in targets]
+    if responses.unpolled:
+        run_async(load_unpolled(arguments, context.settings, responses))
+    jobs = [responses.done[target.key] for target in targets]
     now = context.clock.now()
     if arguments.json:
         for job in jobs:
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 async def _cancel_all(context: AppContext, targets: Sequence[Target]) -> dict[JobKey, CancelResult]:
-    """Cancel jobs one after the other, and say of each what came of it as soon as it is known."""
+    """Cancel jobs one after the other, logging each result."""
     names = dict.fromkeys(target.key.profile for target in targets)
     results: dict[JobKey, CancelResult] = {}
     rejected: dict[str, CancelResult] = {}
@@ -85,7 +85,7 @@ def _cancel_object(result: CancelResult, job: Job) -> CancelObject:
 
 
 def _require_allowed(context: AppContext, targets: Sequence[Target]) -> None:
-    """Raise `CommandError` where a profile does not allow it (exit 4) or an API has no way to do it (exit 2)."""
+    """Raise `CommandError` if a profile does not allow cancelling (exit 4) or the API cannot cancel (exit 2)."""
     for target in targets:
         profile = context.settings_of(target.key.profile).profile
         if obstacle := profile.cancel_obstacle(target.resource):
@@ -95,7 +95,7 @@ def _require_allowed(context: AppContext, targets: Sequence[Target]) -> None:
 
 
 def _confirm(targets: Sequence[Target]) -> None:
-    """Have a person type that they mean these jobs; raises `CommandError` when they do not, or nobody can be asked."""
+    """Ask the user to confirm; raises `CommandError` if they do not, or without a terminal."""
     count = len(targets)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise CommandError(f"not confirmed: add --yes to cancel {pluralize(count, 'job')} without a terminal")
@@ -110,9 +110,9 @@ def _confirm(targets: Sequence[Target]) -> None:
 
 
 def cancel_code(result: CancelResult, job: Job) -> ExitCode:
-    """Return the exit code of one job: 0 when the server accepted the request, or says that the job is cancelled.
+    """Return the exit code of one job: 0 if the server accepted the request, or reports the job as cancelled.
 
-    3 when it refused, as it does for a job that has finished; 7 when nobody knows whether it took the request.
+    3 if it refused, for example because the job has finished; 7 if it is unknown whether it accepted the request.
     """
     if result.outcome is CancelOutcome.ACCEPTED or (job.confirmed and job.phase is Phase.CANCELLED):
         return ExitCode.OK

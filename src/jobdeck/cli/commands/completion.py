@@ -1,6 +1,6 @@
-"""``jobdeck completion``: a completion script made from the command line's own grammar.
+"""``jobdeck completion``: a shell completion script, generated from the command line's parser.
 
-What shtab makes is amended where the real shells were seen to complete nothing, or the wrong thing.
+The output of shtab is amended where tests in real shells completed nothing, or the wrong thing.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 def _complete_files(parser: argparse.ArgumentParser) -> None:
-    """Have names of files offered where one may stand."""
+    """Complete file names for arguments that may be files."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for command in action.choices.values():
@@ -75,7 +75,7 @@ _jobdeck() {
 
 
 def _amend_bash(script: str) -> str:
-    # Where the grammar has nothing to offer stands a target, which may be a file.
+    # The parser has no completions for targets, which may be files.
     own = "complete -o bashdefault -o default -F _jobdeck jobdeck"
     return script.replace("complete -o bashdefault -F _shtab_jobdeck jobdeck", _BASH + own)
 
@@ -91,7 +91,7 @@ fi
 
 
 def _amend_zsh(script: str) -> str:
-    """Register also when sourced; further targets, files before and after the first one, and --option=value."""
+    """Register when sourced too; complete further targets, files before and after the first, and --option=value."""
     script = script[: script.index("typeset -A opt_args")] + _ZSH.strip()
     script = re.sub(r'^(  ")\(\*\):', r"\1*:", script, flags=re.MULTILINE)
     script = re.sub(r'^(  "--[a-z-]+)(\[.*\]:[A-Z a-z]+:)', r"\1=\2", script, flags=re.MULTILINE)
@@ -105,7 +105,7 @@ def _amend_zsh(script: str) -> str:
 
 
 def _amend_fish(script: str) -> str:
-    """Have fish itself complete files, which it does behind --option= too, and where no command stands."""
+    """Let fish complete files itself: it does so after --option= too, and where no command is given."""
     files = '"(__fish_complete_path (commandline -ct))"'
     script = script.replace(f"-xka {files}", "-rF").replace(f"-ka {files}", "-F")
     return script + "\ncomplete -c jobdeck -n _shtab_jobdeck_using -F"

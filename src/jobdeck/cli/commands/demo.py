@@ -1,4 +1,4 @@
-"""``jobdeck demo``: the screen on the embedded simulator."""
+"""``jobdeck demo``: the screen on the built-in simulator."""
 
 import argparse
 import json
@@ -26,11 +26,11 @@ from jobdeck.simulator.scenario import Scenario
 from jobdeck.simulator.server import ThreadedSimulator
 
 DEMO_LIMIT = 300
-"""Requests a minute: what the vendor's newer pages give for polling."""
+"""Requests per minute: the limit that the vendor's newer documentation gives for polling."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve the demo's jobs on loopback and open the screen on them."""
+    """Serve the demo's jobs on loopback, and open the screen on them."""
     require_terminal(piped=False)
     scenario = demo_scenario(jobs=arguments.jobs, seed=arguments.seed, speed=arguments.speed)
     with ThreadedSimulator(scenario) as simulator:
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class HintFile:
-    """Remembers followed hints in a file beside the database; where that cannot be, for this run alone."""
+    """Remembers completed hints in a file beside the database, or, if it cannot be written, for this run."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self.done: set[str] = set()
@@ -51,7 +51,7 @@ class HintFile:
             self.done.update(self._path.read_text("utf-8").split())
 
     def mark_done(self, action: str) -> None:
-        """Remember a hint, for the next run too."""
+        """Save that a hint is not needed any more."""
         self.done.add(action)
         if self._path is not None:
             with suppress(OSError):
@@ -60,7 +60,7 @@ class HintFile:
 
 
 def open_demo(scenario: Scenario, url: str, speed: float) -> tuple[AppContext, tuple[Target, ...]]:
-    """Return the context of the demo on a simulator at `url`, and its jobs."""
+    """Return the demo's context for a simulator at `url`, and its jobs."""
     context = AppContext({}, settings=demo_settings(url), keep=False, estimates=demo_estimates(speed))
     registry = context.registry
     named = zip(demo_targets(scenario), scenario.jobs, strict=True)
@@ -68,7 +68,7 @@ def open_demo(scenario: Scenario, url: str, speed: float) -> tuple[AppContext, t
 
 
 def demo_estimates(speed: float) -> Mapping[str, str]:
-    """Return what each profile knows of durations from the start, as if it had watched such jobs before."""
+    """Return initial duration estimates for each profile, as if it had watched such jobs before."""
     known: dict[str, Estimates] = {}
     for duration in demo_durations():
         estimates = known.setdefault(duration.profile, Estimates())
@@ -77,7 +77,7 @@ def demo_estimates(speed: float) -> Mapping[str, str]:
 
 
 def demo_settings(url: str) -> Settings:
-    """Return a profile for each API, asking the simulator at `url`."""
+    """Return settings with a profile for each API, pointing at the simulator at `url`."""
     library = PageLibrary()
     profiles = {}
     for one in DEMO_PROFILES:

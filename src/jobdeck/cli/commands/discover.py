@@ -1,4 +1,4 @@
-"""``jobdeck discover``: what the APIs say was started lately."""
+"""``jobdeck discover``: list the jobs that the APIs started recently."""
 
 import argparse
 
@@ -16,7 +16,7 @@ from jobdeck.domain.text import one_line
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """List the newest jobs of the profiles; exits as their problems say when a list could not be read."""
+    """List the newest jobs of the profiles; the exit code reflects lists that could not be read."""
     context = open_context(arguments)
     names = _listing(context, arguments.profile)
     for name in names:
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 def profiles_of(context: AppContext, name: str | None) -> tuple[str, ...]:
-    """Return the profile called `name`, or all; raises `CommandError` when there is none of that name."""
+    """Return the profile called `name`, or all; raises `CommandError` for an unknown name."""
     if name is None:
         return tuple(context.settings.profiles)
     if name not in context.settings.profiles:
@@ -53,7 +53,7 @@ def profiles_of(context: AppContext, name: str | None) -> tuple[str, ...]:
 
 
 def _listing(context: AppContext, name: str | None) -> tuple[str, ...]:
-    """Return the profiles to list; raises `CommandError` when the one that was named, or all, cannot be listed."""
+    """Return the profiles to list; raises `CommandError` if none of them can be listed."""
     names = profiles_of(context, name)
     reasons = {each: listing_obstacle(context.settings.profiles[each].profile) for each in names}
     listing = tuple(each for each, reason in reasons.items() if reason is None)

@@ -1,4 +1,4 @@
-"""``jobdeck doctor``: whether everything is there that jobdeck depends on."""
+"""``jobdeck doctor``: check everything that jobdeck depends on."""
 
 import argparse
 import os
@@ -28,7 +28,7 @@ from jobdeck.cli.screen import DUMB, screen_stream
 from jobdeck.cli.store import open_store_for
 from jobdeck.config import ConfigError, Settings
 from jobdeck.config.settings import default_path
-from jobdeck.domain import humanize
+from jobdeck.domain import glyphs, humanize
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.ratelimit import RateWindow
@@ -38,11 +38,11 @@ from jobdeck.tui import clipboard, notifications
 from jobdeck.tui.multiplexer import in_gnu_screen
 
 CLOCK_TOLERANCE = 5.0
-"""Seconds by which our clock may differ from a server's before ages and Retry-After dates mislead."""
+"""Seconds of clock difference to a server above which ages and Retry-After dates mislead."""
 
 
 class Verdict(StrEnum):
-    """How a check came out."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -51,16 +51,19 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: what was looked at, how it came out, what was found, and the code the command ends with."""
+    """One check."""
 
     name: str
+    """What was checked."""
     verdict: Verdict
     found: str
+    """What was found."""
     code: ExitCode = ExitCode.OK
+    """The exit code if the check failed."""
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Check and report; the exit code is that of the first check that failed."""
+    """Run and report all checks; the exit code is that of the first failed check."""
     if arguments.provider is not None or arguments.body is not None:
         return show_body(arguments)
     checks: list[Check] = [Check("version", Verdict.OK, f"jobdeck {__version__}, Python {sys.version.split()[0]}")]
@@ -73,7 +76,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         settings, names = context.settings, profiles_of(context, arguments.profile)
         checks.extend((_configuration(context), _apis(context)))
         for name in names:
-            with suppress(ConfigError):  # which the check of the credential tells
+            with suppress(ConfigError):  # reported by the check of the credential
                 context.settings.profiles[name].prompt()
         checks.extend(run_async(_profiles(context, arguments, names)))
     checks.extend((run_async(_store(arguments, settings)), *_terminal()))
@@ -84,14 +87,14 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 def _configuration(context: AppContext) -> Check:
     settings = context.settings
     origin = str(settings.path) if settings.path is not None else f"the environment (no {default_path(os.environ)})"
-    profiles = ", ".join(_named(settings, name) for name in settings.profiles)
+    profiles = ", ".join(_describe_profile(settings, name) for name in settings.profiles)
     if settings.notices:
         return Check("configuration", Verdict.WARNING, f"{'; '.join(settings.notices)}; profiles: {profiles}")
     return Check("configuration", Verdict.OK, f"{origin}; profiles: {profiles}")
 
 
-def _named(settings: Settings, name: str) -> str:
-    """Return a profile's name with what is to be known of it: that it is the default one, and its organization."""
+def _describe_profile(settings: Settings, name: str) -> str:
+    """Return a profile's name with notes: whether it is the default, and its organization."""
     organization = settings.profiles[name].profile.organization
     notes = ["default"] if name == settings.default_profile else []
     notes += [f"organization {organization}"] if organization is not None else []
@@ -99,7 +102,7 @@ def _named(settings: Settings, name: str) -> str:
 
 
 def _apis(context: AppContext) -> Check:
-    """Name the user's own pages, and those built-in ones that they replace."""
+    """List the user's own API definitions, and which built-in ones they override."""
     library = context.settings.apis
     ours = ", ".join(
         f"{name} ({page.file}{', overrides the built-in one' if library.replaces(name) else ''})"
@@ -110,18 +113,18 @@ def _apis(context: AppContext) -> Check:
 
 
 async def _profiles(context: AppContext, arguments: argparse.Namespace, names: Iterable[str]) -> list[Check]:
-    # All before the first request: an answer to one profile may hold the key of another.
+    # Load all credentials before the first request: a response to one profile may contain the key of another.
     credentials = {name: _credentials(context, name) for name in names}
     checks: list[Check] = []
     for name, found in credentials.items():
         checks.extend(found)
         if not any(check.verdict is Verdict.FAILED for check in found):
-            checks.extend(await _reached(context, arguments, name))
+            checks.extend(await _check_request(context, arguments, name))
     return checks
 
 
 def _credentials(context: AppContext, name: str) -> list[Check]:
-    """Check that a profile's credentials can be had."""
+    """Check that a profile's credentials can be loaded."""
     settings = context.settings.profiles[name]
     checks: list[Check] = []
     for ref in settings.secrets:
@@ -131,19 +134,19 @@ def _credentials(context: AppContext, name: str) -> list[Check]:
         except ConfigError as error:
             checks.append(Check(f"{name}: {key}", Verdict.FAILED, str(error), ExitCode.USAGE))
         else:
-            checks.append(Check(f"{name}: {key}", Verdict.OK, f"{secret.masked} from {ref.described}"))
+            checks.append(Check(f"{name}: {key}", Verdict.OK, f"{secret.masked} from {ref.source}"))
     if not settings.secrets and _keyless(settings.profile):
         checks.append(Check(f"{name}: credentials", Verdict.OK, "none needed"))
     elif not settings.secrets:
         checks.append(Check(f"{name}: credentials", Verdict.FAILED, "none configured", ExitCode.USAGE))
     if not any(check.verdict is Verdict.FAILED for check in checks):
-        with suppress(ConfigError):  # which the request tells
+        with suppress(ConfigError):  # reported by the request
             context.profile(name)
     return checks
 
 
-async def _reached(context: AppContext, arguments: argparse.Namespace, name: str) -> list[Check]:
-    """Ask one authenticated request."""
+async def _check_request(context: AppContext, arguments: argparse.Namespace, name: str) -> list[Check]:
+    """Send one authenticated request."""
     settings = context.settings.profiles[name]
     if (reason := listing_obstacle(settings.profile)) is not None:
         found = f"not sent to {settings.profile.origin}: {reason}; try jobdeck status {name}:…"
@@ -164,7 +167,7 @@ async def _reached(context: AppContext, arguments: argparse.Namespace, name: str
 
 
 async def _request(context: AppContext, profile: Profile) -> tuple[Exchange, tuple[RateWindow, ...]]:
-    """Ask one authenticated request; returns it with the limits that its answer announced."""
+    """Send one authenticated request; returns the exchange, and the rate limits of the response."""
     async with context.direct_clients([profile.name], RateLimitNotices(context.clock).notify) as clients:
         client = clients[profile.name]
         variable = next((name for name, known in profile.spec.variables.items() if known.url is not None), None)
@@ -190,10 +193,10 @@ def _keyless(profile: Profile) -> bool:
 async def _limits(
     context: AppContext, arguments: argparse.Namespace, name: str, windows: tuple[RateWindow, ...]
 ) -> Check:
-    """Tell the limits: configured, announced just now, and as all jobdecks on this machine hold to them."""
+    """Report the rate limits: configured, announced by the server, and shared by all jobdecks on this machine."""
     profile = context.settings.profiles[name].profile
     configured, documented = profile.requests_per_minute, profile.spec.requests_per_minute
-    told = "; ".join(
+    announced = "; ".join(
         f"{window.name + ' ' if window.name else ''}{window.limit}{_per(window)}, {_left(window)}"
         for window in windows
         if window.limit is not None
@@ -203,9 +206,11 @@ async def _limits(
         ours = f"{documented}/min documented"
     async with open_store_for(arguments, context.settings) as store:
         limits = {bucket: await store.limit(name, bucket) for bucket in (POLL, LIST)}
-    learnt = {bucket: limit for bucket, limit in limits.items() if limit is not None}
-    kept = "; in force: " + ", ".join(f"{bucket} {limit}/min" for bucket, limit in learnt.items()) if learnt else ""
-    return Check(f"{name}: limits", Verdict.OK, f"{ours}; server announces {told or 'no limit'}{kept}")
+    in_force = {bucket: limit for bucket, limit in limits.items() if limit is not None}
+    shared = (
+        "; in force: " + ", ".join(f"{bucket} {limit}/min" for bucket, limit in in_force.items()) if in_force else ""
+    )
+    return Check(f"{name}: limits", Verdict.OK, f"{ours}; server announces {announced or 'no limit'}{shared}")
 
 
 def _per(window: RateWindow) -> str:
@@ -237,8 +242,8 @@ async def _store(arguments: argparse.Namespace, settings: Settings | None) -> Ch
         else ""
     )
     if opened.notices:
-        told = (*(notice.message for notice in opened.notices), left_out)
-        return Check("store", Verdict.WARNING, " ".join(filter(None, told)))
+        problems = (*(notice.message for notice in opened.notices), left_out)
+        return Check("store", Verdict.WARNING, " ".join(filter(None, problems)))
     rows = ", ".join(f"{count} {table}" for table, count in health.rows.items() if count)
     found = f"{health.place}, {health.size / 1024:.0f} KiB, schema {health.schema}, {health.server_version}"
     if health.check not in {None, "ok"}:
@@ -256,8 +261,8 @@ def _terminal() -> Iterator[Check]:
         yield Check("terminal", Verdict.OK, f"{term or 'TERM is not set'}, {colours}, {_size(screen)}")
     else:
         yield Check("terminal", Verdict.WARNING, f"no usable terminal (TERM={term or 'unset'}); headless commands work")
-    yield Check("clipboard", Verdict.OK, clipboard.described(os.environ))
-    yield Check("notices", Verdict.OK, notifications.described(os.environ))
+    yield Check("clipboard", Verdict.OK, clipboard.describe_clipboard(os.environ))
+    yield Check("notices", Verdict.OK, notifications.describe_notifications(os.environ))
 
 
 def _colours(term: str) -> str:
@@ -280,7 +285,7 @@ def _report(checks: list[Check], *, as_json: bool) -> None:
         for check in checks:
             print_json(_object(check))
         return
-    marks = {Verdict.OK: "✓", Verdict.WARNING: "!", Verdict.FAILED: "✗"}
+    marks = {Verdict.OK: glyphs.DONE, Verdict.WARNING: glyphs.WARNING, Verdict.FAILED: glyphs.FAILED}
     width = max(len(check.name) for check in checks)
     for check in checks:
         sys.stdout.write(f"{marks[check.verdict]} {check.name.ljust(width)}  {check.found}\n")

@@ -1,4 +1,4 @@
-"""``jobdeck history``: the jobs that are remembered."""
+"""``jobdeck history``: list saved jobs."""
 
 import argparse
 import sys
@@ -25,7 +25,7 @@ _HEADER = ("STATE", "JOB", "KIND", "PROGRESS", "UPDATED", "REQUEST ID", "MESSAGE
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """List remembered jobs, newest activity first, or forget old ones with ``--purge``."""
+    """List saved jobs, most recently active first, or delete old ones with ``--purge``."""
     run_async(_run(arguments, read_settings(arguments)))
     return ExitCode.OK
 

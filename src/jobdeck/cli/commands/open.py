@@ -1,4 +1,4 @@
-"""``jobdeck [TARGET…]``: the screen."""
+"""``jobdeck [TARGET…]``: open the screen."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Open the screen on the targets and return its exit code."""
+    """Open the screen on the targets, and return its exit code."""
     piped = any(map(is_piped, arguments.targets))
     require_terminal(piped=piped)
     context, targets = _named(arguments) if arguments.targets else (open_context(arguments), ())
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _refuse_built_in(context: "AppContext") -> None:
-    """Raise `ConfigError` where a key of the configuration is one of the screen's own."""
+    """Raise `ConfigError` if a configured key is built in."""
     from jobdeck.tui.program_keys import taken_key  # noqa: PLC0415 - for those with keys of their own
 
     taken = taken_key(one.key for one in context.settings.keys)

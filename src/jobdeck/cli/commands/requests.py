@@ -1,4 +1,4 @@
-"""``jobdeck requests``: every request on record, with its request ID."""
+"""``jobdeck requests``: list every request on record, with its request ID."""
 
 import argparse
 import sys
@@ -22,7 +22,7 @@ _HEADER = ("TIME", "STATUS", "TOOK", "JOB", "REQUEST ID", "OUTCOME")
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """List the newest requests, those about a target, or what is known of one request or trace ID."""
+    """List the newest requests, those for a target, or those with a given request or trace ID."""
     return run_async(_run(arguments, read_settings(arguments)))
 
 
@@ -75,7 +75,7 @@ def _print_table(records: Sequence[RequestRecord]) -> None:
 
 
 def _print_matches(matches: RequestMatches, *, as_json: bool) -> None:
-    """Say which jobs an ID belongs to, when, and what it answered."""
+    """Print the requests with an ID, and the jobs they updated or started."""
     if as_json:
         for record in matches.requests:
             told = [{"job": str(item.key), "changed": item.changed} for item in matches.shown]

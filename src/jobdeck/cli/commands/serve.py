@@ -1,4 +1,4 @@
-"""``jobdeck serve``: the screen in browsers on this machine, for looking only."""
+"""``jobdeck serve``: a read-only screen in browsers on this machine."""
 
 import argparse
 import os
@@ -14,32 +14,32 @@ NEEDED = ("aiohttp", "textual_serve")
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Poll the targets and serve screens on them until a signal."""
+    """Poll the targets and serve screens until a signal."""
     if any(find_spec(name) is None for name in NEEDED):
         raise CommandError("serve needs extra packages: pip install 'jobdeck[serve]'")
     context, inputs = open_targets(arguments, arguments.targets)
     for settings in context.settings.profiles.values():
         settings.prompt()
-    # Read by Textual when it is imported: the terminal that counts is not the one in front of this process.
+    # Textual reads it when it is imported; the terminal of this process is irrelevant.
     os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
     from jobdeck.cli.served import serve_screens  # noqa: PLC0415 - an extra, and Textual: after all is understood
 
     output, errors = sys.stdout, sys.stderr
 
-    def tell(url: str) -> None:
+    def print_url(url: str) -> None:
         errors.write("jobdeck: anyone on this machine who has this URL can watch; nobody can change anything\n")
         errors.flush()
         output.write(f"{url}\n")
         output.flush()
 
-    def complain(line: str) -> None:
+    def log_line(line: str) -> None:
         errors.write(f"jobdeck: {line}\n")
         errors.flush()
 
     try:
         return run_async(
             serve_screens(
-                LiveSession(context, inputs.targets, lists=arguments.discover), arguments.port, tell, complain
+                LiveSession(context, inputs.targets, lists=arguments.discover), arguments.port, print_url, log_line
             )
         )
     except OSError as error:
@@ -47,5 +47,5 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             raise
         raise CommandError(f"cannot listen on port {arguments.port}: {error.strerror}") from None
     finally:
-        # Textual lends the process's streams to each screen, and gives them back in the wrong order when there are two.
+        # Textual replaces the process's streams for each screen, and restores them in the wrong order if there are two.
         sys.stdout, sys.stderr = output, errors

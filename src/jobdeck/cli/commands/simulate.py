@@ -1,4 +1,4 @@
-"""``jobdeck simulate``: the simulator alone."""
+"""``jobdeck simulate``: run only the simulator."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ from jobdeck.simulator.server import serve_forever
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Serve until a signal; what to type in another terminal is said once the port is open."""
+    """Serve until a signal; once the port is open, print what to type in another terminal."""
     scenario = _scenario(arguments)
     targets = demo_targets(scenario)
     start_collecting()
@@ -65,13 +65,13 @@ def _explain(url: str, targets: Sequence[str]) -> None:
 
 
 def _variables(spec: ApiSpec, profile: DemoProfile, url: str) -> dict[str, str]:
-    """Return the environment variables that lead a profile of an API to the simulator."""
+    """Return the environment variables that point a profile of an API at the simulator."""
     way = next(way for way in spec.auth if set(way.secrets) == profile.secrets.keys())
     return {spec.base_url_env: url, **{way.env[name]: profile.secrets[name] for name in way.secrets}}
 
 
 def _setting(variables: Mapping[str, str]) -> str:
-    """Return the line that sets variables in the shell that people have: on Windows, PowerShell."""
+    """Return the shell command that sets variables; on Windows for PowerShell."""
     if sys.platform == "win32":
         return "; ".join(f"$env:{name}='{value}'" for name, value in variables.items())
     return "export " + " ".join(f"{name}={value}" for name, value in variables.items())

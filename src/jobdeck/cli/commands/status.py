@@ -1,4 +1,4 @@
-"""``jobdeck status``: one look at each target."""
+"""``jobdeck status``: poll each target once."""
 
 import argparse
 from collections import Counter
@@ -25,46 +25,46 @@ from jobdeck.engine.subscription import ChangeSet
 from jobdeck.store import Store
 
 MANY = 20
-"""Targets from which on a list, which tells of a hundred jobs at once, is worth asking before each job is."""
+"""Above this many targets, list requests, with up to a hundred jobs each, are tried before polling each job."""
 
 GIVE_UP_AFTER = 3
-"""Failed looks after which a profile that never answered is asked no more: the rest would wait for nothing."""
+"""Give up on a profile after this many failed polls without any response."""
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Ask once for each target, print what came, and return the exit code."""
+    """Poll each target once, print the states, and return the exit code."""
     context, inputs = open_targets(arguments, arguments.targets)
     began = context.clock.now()
-    check = SingleCheck(inputs.targets, context.clock, as_json=arguments.json)
+    responses = FirstResponses(inputs.targets, context.clock, as_json=arguments.json)
     try:
         lists = ListPolicy.WHOLE if len(inputs.targets) > MANY else ListPolicy.NONE
-        run_printing(run_headless(context, inputs.targets, check, lists=lists))
+        run_printing(run_headless(context, inputs.targets, responses, lists=lists))
     finally:
         STATUS_LINE.clear()
-    if check.unasked:
-        run_async(recall_unasked(arguments, context.settings, check))
-    jobs = [check.done[target.key] for target in inputs.targets]
+    if responses.unpolled:
+        run_async(load_unpolled(arguments, context.settings, responses))
+    jobs = [responses.done[target.key] for target in inputs.targets]
     if not arguments.json:
         now = context.clock.now()
         print_table(STATUS_HEADER, [describe_row(job, now, began) for job in jobs])
     return exit_code(jobs)
 
 
-async def recall_unasked(arguments: argparse.Namespace, settings: Settings, check: "SingleCheck") -> None:
-    """Take what is remembered of the jobs that a check left unasked."""
+async def load_unpolled(arguments: argparse.Namespace, settings: Settings, responses: "FirstResponses") -> None:
+    """Load the saved state of jobs that were not polled."""
     async with open_store_for(arguments, settings) as store:
-        await check.recall(store)
+        await responses.load_saved(store)
 
 
-class SingleCheck:
-    """Takes each job's first exchange; JSON is printed as responses arrive.
+class FirstResponses:
+    """Collects each job's first response; JSON is printed as responses arrive.
 
-    `unasked` are the jobs whose profile is down, or has a cooldown too long to wait for.
+    `unpolled` are the jobs that are not polled because their profile is down, or has a long cooldown.
     """
 
     def __init__(self, targets: tuple[Target, ...], clock: Clock, *, as_json: bool) -> None:
         self.done: dict[JobKey, Job] = {}
-        self.unasked: dict[JobKey, Job] = {}
+        self.unpolled: dict[JobKey, Job] = {}
         self._total = len(targets)
         self._clock = clock
         self._as_json = as_json
@@ -72,7 +72,7 @@ class SingleCheck:
         self._failed: Counter[str] = Counter()
 
     def __call__(self, engine: Engine, batch: ChangeSet) -> bool:
-        """Take what is new; true when every target has been polled, or no more responses can come."""
+        """Process a batch; returns whether every target was polled, or no more responses can come."""
         for job in batch.jobs:
             if job.key in self.done or job.awaits_part:
                 continue
@@ -80,44 +80,44 @@ class SingleCheck:
                 engine.stop_polling(job.key)
                 self._take(job)
             elif job.terminal:
-                # Told by a list or another process: only its own answer decides the exit code.
+                # A list or another process reported it: only the job's own response determines the exit code.
                 engine.poll_ended(job.key)
             elif job.observed and job.key.profile not in engine.halted():
                 engine.poll_now(job.key)
         for profile, problem in self._down(engine, batch).items():
             for job in engine.jobs.values():
                 if job.key.profile == profile and job.key not in self.done:
-                    self._leave(job, _not_asked(profile, problem))
+                    self._give_up(job, _not_polled(profile, problem))
         silent = blocked_too_long(engine, self._clock.now())
         for job in engine.jobs.values():
             if job.key.profile in silent and job.key not in self.done:
-                self._leave(job, silent[job.key.profile])
+                self._give_up(job, silent[job.key.profile])
         STATUS_LINE.show(f"{len(self.done)} of {self._total} polled")
-        return len(self.done) + len(self.unasked) == self._total
+        return len(self.done) + len(self.unpolled) == self._total
 
-    async def recall(self, store: Store) -> None:
-        """Take the jobs that were not asked for in the state in which they are remembered."""
-        now, saved = self._clock.now(), await store.load(self.unasked)
-        for key, job in tuple(self.unasked.items()):
+    async def load_saved(self, store: Store) -> None:
+        """Report the jobs that were not polled in their saved state."""
+        now, saved = self._clock.now(), await store.load(self.unpolled)
+        for key, job in tuple(self.unpolled.items()):
             self._take(replace(saved[key].at(now), problem=job.problem) if key in saved else job)
 
     def _take(self, job: Job) -> None:
-        self.unasked.pop(job.key, None)
+        self.unpolled.pop(job.key, None)
         if self._as_json:
             print_json(job_object(job, self._clock.now()))
             log_anomalies([job])
-        # It is on standard output, or not asked for: together they may take gigabytes.
+        # The result was printed, or is not wanted: all results together may take gigabytes.
         self.done[job.key] = job.without_result()
 
-    def _leave(self, job: Job, problem: Problem) -> None:
-        """Ask no more about a job; one of which a part alone is missing was answered."""
+    def _give_up(self, job: Job, problem: Problem) -> None:
+        """Stop polling a job; if only a part is missing, it counts as polled."""
         if job.confirmed and job.awaits_part:
             self._take(job)
         else:
-            self.unasked[job.key] = replace(job, problem=problem)
+            self.unpolled[job.key] = replace(job, problem=problem)
 
     def _down(self, engine: Engine, batch: ChangeSet) -> dict[str, Problem]:
-        """Return the profiles not worth another request, with the problem that says so."""
+        """Return the profiles that are not worth another request, each with its problem."""
         down = dict(engine.halted())
         for exchange in batch.exchanges:
             problem = exchange.problem
@@ -130,6 +130,6 @@ class SingleCheck:
         return down
 
 
-def _not_asked(profile: str, problem: Problem) -> Problem:
-    """Return the problem of a job that was not asked for because its profile is down; it has no exchange."""
+def _not_polled(profile: str, problem: Problem) -> Problem:
+    """Return the problem of a job that was not polled because its profile is down; it has no exchange."""
     return Problem(problem.kind, f"not polled because profile {profile} is down: {problem.message}")

@@ -1,4 +1,4 @@
-"""``jobdeck store``: setting up, looking at and migrating the database that a team shares."""
+"""``jobdeck store``: set up, describe and migrate a team's shared database."""
 
 import argparse
 import os
@@ -19,7 +19,7 @@ from jobdeck.store.errors import StoreError, StoreUnavailableError
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Set up, migrate or describe the database of the configuration."""
+    """Set up, describe or migrate the configured database."""
     settings = read_settings(arguments)
     if settings.team is None:
         place = settings.path or default_path(os.environ)

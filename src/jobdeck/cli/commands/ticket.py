@@ -1,4 +1,4 @@
-"""``jobdeck ticket``: what support needs to find a job."""
+"""``jobdeck ticket``: create a ticket with what support needs to find a job."""
 
 import argparse
 import json
@@ -25,7 +25,7 @@ from jobdeck.report.ticket import TicketSource, ticket_markdown, ticket_object
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Take one fresh look, join it with what is remembered, and write the ticket."""
+    """Poll the job once, combine the response with saved data, and write the ticket."""
     context, inputs = open_targets(arguments, [arguments.target])
     targets = inputs.targets
     if len(targets) != 1:

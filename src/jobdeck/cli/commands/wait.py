@@ -1,4 +1,4 @@
-"""``jobdeck wait``: block until the jobs have ended; the exit code tells how."""
+"""``jobdeck wait``: block until the jobs have finished; the exit code is the outcome."""
 
 import argparse
 import tempfile
@@ -10,7 +10,7 @@ from jobdeck.app.json_shapes import job_object
 from jobdeck.cli.bootstrap import make_recorder
 from jobdeck.cli.commands.watch import ChangePrinter
 from jobdeck.cli.exit_codes import ExitCode, exit_code
-from jobdeck.cli.headless import Settled, TimedOutError, run_headless
+from jobdeck.cli.headless import SettledCheck, TimedOutError, run_headless
 from jobdeck.cli.log import STATUS_LINE, log
 from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_printing
@@ -25,24 +25,24 @@ from jobdeck.engine.engine import Engine
 from jobdeck.engine.subscription import ChangeSet
 
 IN_MEMORY = 8 * 1024 * 1024
-"""Bytes of results that need no file until they are printed: 300 results of 1 MB took 412 MB of memory."""
+"""Bytes of results kept in memory before a file is used: 300 results of 1 MB took 412 MB of memory."""
 
 
 class ResultFile:
-    """Keeps the newest result of each job in a temporary file without a name, which no other user can open.
+    """Stores the newest result of each job in an unnamed temporary file, which no other user can open.
 
-    Where that cannot be written, `fault` says why, and the results of later jobs are not kept.
+    If it cannot be written, `error` is the error, and later results are dropped.
     """
 
     def __init__(self) -> None:
-        self.fault: OSError | None = None
+        self.error: OSError | None = None
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by `close`
         self._places: dict[JobKey, tuple[int, int, int]] = {}
         self._end = 0
 
     def put(self, job: Job) -> None:
-        """Keep the result of a job, if it has one."""
-        if job.result is None or self.fault is not None:
+        """Store the result of a job, if it has one."""
+        if job.result is None or self.error is not None:
             return
         digest = hash(job.result)
         if job.key in self._places and self._places[job.key][2] == digest:
@@ -53,13 +53,13 @@ class ResultFile:
             self._file.write(body)
             self._file.flush()
         except OSError as error:
-            self.fault = error
+            self.error = error
             return
         self._places[job.key] = self._end, len(body), digest
         self._end += len(body)
 
     def whole(self, job: Job) -> Job:
-        """Return the job with its result, if that is no longer in memory and was kept here."""
+        """Return the job with its result, if that was evicted from memory and is stored here."""
         place = self._places.get(job.key)
         if job.evicted_result is None or place is None:
             return job
@@ -72,7 +72,7 @@ class ResultFile:
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Wait for all targets, or one with ``--any``; returns 124 when the time given is over first."""
+    """Wait for all targets, or for one with ``--any``; returns 124 after the time limit."""
     with closing(ResultFile()) as results:
         return _run(arguments, results)
 
@@ -96,8 +96,8 @@ def _run(arguments: argparse.Namespace, results: ResultFile) -> ExitCode:
             whole = results.whole(job)
             print_json(job_object(whole, now))
             log_anomalies([whole])
-        if (fault := results.fault) is not None:
-            log(f"some large results are missing: cannot write a temporary file: {fault.strerror}")
+        if (unwritten := results.error) is not None:
+            log(f"some large results are missing: cannot write a temporary file: {unwritten.strerror}")
     else:
         if outcome := "\n".join(describe_summary(jobs, brief=not STATUS_LINE.possible or code is ExitCode.TIMED_OUT)):
             log(outcome)
@@ -107,7 +107,7 @@ def _run(arguments: argparse.Namespace, results: ResultFile) -> ExitCode:
 
 
 def wait_code(jobs: Sequence[Job], *, by_any: bool) -> ExitCode:
-    """Return the code of a wait that is over; OK only when every job that counts has ended."""
+    """Return the exit code of a finished wait; OK only if every relevant job has finished."""
     code = exit_code([job for job in jobs if has_ended(job)] if by_any else jobs)
     if code is ExitCode.OK and not by_any and not all(map(has_ended, jobs)):
         return ExitCode.UNREACHABLE
@@ -115,19 +115,19 @@ def wait_code(jobs: Sequence[Job], *, by_any: bool) -> ExitCode:
 
 
 class Waiting:
-    """Decides when a wait is over. A failed look never ends it: only outcomes do, and what can never be seen."""
+    """Decides when a wait is over: when jobs finished, or can never be polled. A failed poll does not end it."""
 
     def __init__(self, arguments: argparse.Namespace, clock: Clock, results: ResultFile) -> None:
         self.ended_by_any = False
         self._results = results
         self._arguments = arguments
         self._clock = clock
-        self._settled = Settled(clock, arguments.appear)
+        self._settled = SettledCheck(clock, arguments.appear)
         live = arguments.json or STATUS_LINE.possible
         self._printer = None if live else ChangePrinter(clock, as_json=False)
 
     def __call__(self, engine: Engine, batch: ChangeSet) -> bool:
-        """Narrate a batch; True when the wait is over."""
+        """Show a batch's changes; returns whether the wait is over."""
         jobs = tuple(engine.jobs.values())
         if self._arguments.json:
             for job in batch.jobs:
@@ -147,12 +147,12 @@ class Waiting:
 
 
 def has_ended(job: Job) -> bool:
-    """Whether a job's own answer to a request of this run says that it has ended."""
+    """Whether a job's own response in this run says that it has finished."""
     return job.terminal and job.confirmed
 
 
 def describe_rest(jobs: tuple[Job, ...]) -> str:
-    """How many have not ended, how many of those were never seen, and how many ends no answer of the job confirmed."""
+    """Return how many jobs are unfinished, how many of them have no data, and how many ends are unconfirmed."""
     going = [job for job in jobs if not job.terminal]
     unseen = [job for job in going if job.observed is None]
     unconfirmed = [job for job in jobs if job.terminal and not job.confirmed]
@@ -170,13 +170,13 @@ def _why_unseen(job: Job) -> str:
 
 
 def describe_jobs(jobs: tuple[Job, ...], now: Instant) -> str:
-    """Counts by state, the job that has been going longest, and the oldest last answer."""
+    """Return the counts by state, the slowest job, and the age of the oldest data."""
     going = [job for job in jobs if not job.terminal]
     counts = [(sum(job.phase is phase for job in jobs), phase.value) for phase in Phase]
     unseen = sum(job.observed is None for job in jobs)
     parts = [f"{count} {'waiting' if word == 'unknown' else word}" for count, word in counts if count]
-    if lost := sum(unreachable(job) for job in jobs):
-        parts.append(f"{lost} unreachable")
+    if no_data := sum(unreachable(job) for job in jobs):
+        parts.append(f"{no_data} unreachable")
     if going:
         slowest = max(going, key=lambda job: job.elapsed(now))
         parts.append(f"slowest {slowest.key.id} {humanize.format_duration(slowest.elapsed(now))}")

@@ -1,4 +1,4 @@
-"""``jobdeck watch``: a line for every change until all jobs have ended."""
+"""``jobdeck watch``: print a line for every change until all jobs have finished."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from jobdeck.app.json_shapes import BudgetEvent, WatchedObject, budget_object, j
 from jobdeck.cli.bootstrap import make_recorder
 from jobdeck.cli.event_text import describe_event, describe_late_reason, event_object
 from jobdeck.cli.exit_codes import ExitCode, exit_code
-from jobdeck.cli.headless import Settled, run_headless
+from jobdeck.cli.headless import SettledCheck, run_headless
 from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_printing
 from jobdeck.cli.targets import open_targets
@@ -24,31 +24,31 @@ BUDGET_SECONDS = 10.0
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Print changes until every job has ended or nothing more is to be learnt; returns the code for all."""
+    """Print changes until every job has finished or cannot be polled; returns the exit code."""
     context, inputs = open_targets(arguments, arguments.targets)
     printer = ChangePrinter(context.clock, as_json=arguments.json)
-    settled = Settled(context.clock, arguments.appear)
+    settled = SettledCheck(context.clock, arguments.appear)
 
-    def enough(engine: Engine, batch: ChangeSet) -> bool:
+    def stop_when(engine: Engine, batch: ChangeSet) -> bool:
         printer.show(engine, batch)
         return settled.all_of(engine)
 
     recorder = make_recorder(arguments.record, context)
-    return exit_code(run_printing(run_headless(context, inputs.targets, enough, hooks=True, recorder=recorder)))
+    return exit_code(run_printing(run_headless(context, inputs.targets, stop_when, hooks=True, recorder=recorder)))
 
 
 class ChangePrinter:
-    """Writes changes to standard output: lines for a person, or one JSON object a change."""
+    """Prints changes as lines of text, or as one JSON object each."""
 
     def __init__(self, clock: Clock, *, as_json: bool) -> None:
         self._clock = clock
         self._as_json = as_json
-        self._told = clock.now()
+        self._printed_at = clock.now()
         self._budget: dict[str, QuotaSnapshot] = {}
-        self._owed: set[JobKey] = set()
+        self._awaiting_reason: set[JobKey] = set()
 
     def show(self, engine: Engine, batch: ChangeSet) -> None:
-        """Write what a batch tells."""
+        """Print the events of a batch."""
         for event in batch.events:
             if self._as_json:
                 self._object(engine, event)
@@ -63,43 +63,43 @@ class ChangePrinter:
     def _line(self, engine: Engine, event: Event) -> None:
         key = _key_of(event)
         job = engine.jobs.get(key) if key is not None else None
-        told = describe_event(event, job)
-        if told is None:
+        text = describe_event(event, job)
+        if text is None:
             return
-        sys.stdout.write(f"{humanize.format_time(event.at.us)}  {f'{key}  ' if key is not None else ''}{told}\n")
+        sys.stdout.write(f"{humanize.format_time(event.at.us)}  {f'{key}  ' if key is not None else ''}{text}\n")
         if (
             job is not None
             and job.summary_only
             and isinstance(event, PhaseChanged)
             and event.after is not Phase.SUCCEEDED
         ):
-            self._owed.add(job.key)
+            self._awaiting_reason.add(job.key)
 
     def _reasons(self, batch: ChangeSet) -> None:
-        """Tell why jobs ended whose end a list had told without a reason."""
+        """Print the reason once it arrives for jobs whose end came from a list."""
         for job in batch.jobs:
-            if job.key in self._owed and not job.summary_only:
-                self._owed.discard(job.key)
+            if job.key in self._awaiting_reason and not job.summary_only:
+                self._awaiting_reason.discard(job.key)
                 if job.reason:
                     sys.stdout.write(
                         f"{humanize.format_time(self._clock.now().us)}  {job.key}  {describe_late_reason(job)}\n"
                     )
 
     def _budgets(self, engine: Engine) -> None:
-        """Tell what the budgets are spent on, when that changed and at most every ten seconds."""
+        """Print the use of the rate limits when it changed, at most every ten seconds."""
         now = self._clock.now()
-        if now.since(self._told) < BUDGET_SECONDS:
+        if now.since(self._printed_at) < BUDGET_SECONDS:
             return
         for name, budget in engine.quotas().items():
             if self._budget.get(name) != budget:
                 self._budget[name] = budget
-                self._told = now
-                told = rfc3339(now.us) or ""
-                line: BudgetEvent = {"event": "budget", "at": told, "profile": name, **budget_object(budget, now)}
+                self._printed_at = now
+                at = rfc3339(now.us) or ""
+                line: BudgetEvent = {"event": "budget", "at": at, "profile": name, **budget_object(budget, now)}
                 print_json(line)
 
     def _object(self, engine: Engine, event: Event) -> None:
-        """A job's own object, whole, with what changed in ``change``; an event of no job stands alone."""
+        """Print a job's JSON object with ``change``; an event without a job stands alone."""
         key = _key_of(event)
         change = event_object(event)
         if key is None:

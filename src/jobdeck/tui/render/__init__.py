@@ -1,1 +1,1 @@
-"""From what is known to what is drawn: pure functions that give lines of spans. No widget, no markup."""
+"""Pure functions that turn state into lines of spans, without widgets or markup."""

@@ -1,4 +1,4 @@
-"""Which columns a list of a given width has, and how wide each is."""
+"""The columns of a list of a given width, and their widths."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -7,17 +7,17 @@ from functools import lru_cache
 GAP = 1
 MARKER = 2
 LONGEST_ID = 29
-"""Cells of a whole operation ID (``op_`` and 26 letters): a wider column would be empty."""
+"""Cells of a full operation ID (``op_`` and 26 letters): a wider column would be partly empty."""
 
 SHORT_ID = 16
-"""Cells of an ID that is shortened in its middle, where whole ones have no room."""
+"""Cells of an ID shortened in its middle, where there is no room for the full one."""
 
 LEAST_REASON = 8
 WHO_WIDTH = 8
 
 
 class Name(StrEnum):
-    """The columns in their order on the screen; each value is its heading."""
+    """The columns in screen order; each value is a heading."""
 
     STATE = "STATE"
     JOB = "JOB"
@@ -34,42 +34,45 @@ class Name(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's place: its first cell and its width."""
+    """The position of a column."""
 
     name: Name
     x: int
+    """Its first cell."""
     width: int
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """All columns of one width. `tick_x` and `tick_width` bound the cells that change as time passes."""
+    """All columns for one width."""
 
     columns: tuple[Column, ...]
     width: int
     job_width: int
     tick_x: int
+    """The first cell that changes as time passes."""
     tick_width: int
+    """The number of cells that change as time passes."""
 
     def get(self, name: Name) -> Column | None:
-        """Return a column, None when it is not shown."""
+        """Return a column, or None if it is not shown."""
         return next((column for column in self.columns if column.name is name), None)
 
     def at(self, x: int) -> Name | None:
-        """Return the column whose heading is at cell `x`, None when there is none."""
+        """Return the column whose heading covers cell `x`, or None."""
         return next((one.name for one in self.columns if one.x <= x < one.x + one.width), None)
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnChoice:
-    """Which columns somebody wants other than the width suggests: always, or never.
-
-    A `wide` list has every column, and whole IDs, as far as anything is left for the reason.
-    """
+    """The user's choice of columns, on top of those that suit the width."""
 
     always: frozenset[Name] = frozenset()
+    """Columns that are shown at any width with room for them."""
     never: frozenset[Name] = frozenset()
+    """Columns that are never shown."""
     wide: bool = False
+    """Show every column and full IDs, if that leaves room for the reason."""
 
     @property
     def text(self) -> str:
@@ -79,7 +82,7 @@ class ColumnChoice:
         return " ".join(parts)
 
     def next(self, name: Name) -> "ColumnChoice":
-        """Return the choice after this one for a column: as the width suggests, always, never."""
+        """Return the next choice for a column: as suits the width, always, never."""
         if name in self.always:
             return replace(self, always=self.always - {name}, never=self.never | {name})
         if name in self.never:
@@ -87,12 +90,12 @@ class ColumnChoice:
         return replace(self, always=self.always | {name})
 
     def wants(self, name: Name) -> bool:
-        """Whether a column is to be there at any width that has room for it."""
+        """Whether a column is shown at any width with room for it."""
         return name in self.always or (self.wide and name not in self.never)
 
 
 def parse_columns(text: str) -> ColumnChoice:
-    """Return what somebody chose once; what is no column any more is passed over."""
+    """Parse a saved choice; unknown columns are skipped."""
     words = text.split()
     known = {str(name): name for name in CHOSEN}
     always = frozenset(known[word[1:]] for word in words if word[0] == "+" and word[1:] in known)
@@ -101,7 +104,7 @@ def parse_columns(text: str) -> ColumnChoice:
 
 
 TICKING = (Name.ELAPSED, Name.ETA, Name.UPDATED)
-"""The columns that change as time passes; they stand side by side."""
+"""The columns that change as time passes; they are adjacent."""
 
 _FROM = {
     Name.PROGRESS: 58,
@@ -112,12 +115,11 @@ _FROM = {
     Name.ETA: 122,
     Name.STAGE: 160,
 }
-"""The list's width from which a column is shown: the reason has some 30 cells before any other is added to it.
+"""Minimum list width for each column, so that REASON keeps at least about 30 cells.
 
-At 80 columns that leaves 36 cells for the reason, at 120 some 40, and at 200 with the pane beside the list 30.
-"""
+At 80 columns 36 cells are left for the reason, at 120 some 40, and at 200 with the pane beside the list 30."""
 CHOSEN = tuple(name for name in Name if name in _FROM)
-"""The columns that may be chosen; the state, the ID, the age and the reason are always there."""
+"""The columns that can be hidden; state, ID, age and reason are always shown."""
 
 _BAR_FROM = 104
 _WHOLE_ID_FROM = 124
@@ -129,9 +131,9 @@ SUGGESTED = ColumnChoice()
 
 @lru_cache(maxsize=16)
 def columns_for(width: int, *, profiles: bool = False, who: bool = False, choice: ColumnChoice = SUGGESTED) -> Columns:
-    """Return the columns for a list `width` cells wide.
+    """Return the columns for a list of `width` cells.
 
-    `profiles` when the jobs are of more than one, `who` when it is known of any who watches it.
+    `profiles`: the jobs have more than one profile. `who`: the watchers of some job are known.
     """
     least_job = 8 if width < 40 else 10 if width < _FROM[Name.PROGRESS] else SHORT_ID
     widths = {
@@ -148,7 +150,7 @@ def columns_for(width: int, *, profiles: bool = False, who: bool = False, choice
     }
     shown: dict[Name, int] = {}
     left = width - MARKER
-    # In a list too narrow for all of them the age of what is shown outlasts the reason.
+    # A list too narrow for both drops the reason before the age of the data.
     needless = {Name.PROFILE: not profiles, Name.WHO: not who}
     wanted = [name for name in _FROM if choice.wants(name) and not needless.get(name)]
     for name in (Name.STATE, Name.JOB, Name.UPDATED, *wanted, *(name for name in _FROM if name not in wanted)):

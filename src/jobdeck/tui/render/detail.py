@@ -1,4 +1,4 @@
-"""Everything known of one job, as lines: what went wrong first, then stages, then the small print."""
+"""Everything about one job as lines: problems first, then stages, then details."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,78 +12,78 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import describe_wait
 from jobdeck.domain.text import MESSAGE_LIMIT, clean
 from jobdeck.scheduling.outlook import NextPoll
-from jobdeck.tui.cell_text import DETAIL_LIMIT, clip, fit, width_of, wrap
-from jobdeck.tui.render.spans import EMPTY, Line, Role, Span, bar, clip_line, line_width, sparkline
-from jobdeck.tui.render.state import FAILED, LOST, PARTIAL, job_state, stage_state
+from jobdeck.tui.cell_text import DETAIL_LIMIT, pad, truncate, width_of, wrap
+from jobdeck.tui.render.spans import EMPTY, Line, Role, Span, bar, line_width, sparkline, truncate_line
+from jobdeck.tui.render.state import FAILED, NOT_FOUND, PARTIAL, job_state, stage_state
 from jobdeck.tui.render.tabs import NO_MEANINGS, Meanings, layout, meaning_of
 
 LABEL = 10
 LONGEST_LABEL = 26
 MESSAGE_LINES = 12
-"""Lines that one message may take before the rest of the job would be pushed off the pane."""
+"""Lines of one message: more would push the rest of the job off the pane."""
 
 FACT_LINES = 60
 MESSAGE_CELLS = MESSAGE_LIMIT + 64
-"""What a message was cut to, with the words that tell how long it was: they are not cut again."""
+"""The limit of a message plus the note about its full length, which is not cut again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleInfo:
-    """What the engine will do about a job: `plan` is None when it is not scheduled.
-
-    `locked` where no key changes what is asked; `past` in a recording, where what came next is known. `meanings`
-    explain the values of the job's facts.
-    """
+    """What the engine is going to do about a job."""
 
     plan: NextPoll | None = None
+    """None if the job is not scheduled."""
     paused: bool = False
     halted: Problem | None = None
     blocked_until: float | None = None
     blocked_by: ProblemKind | None = None
     blocked_asked: float | None = None
-    locked: bool = False
+    read_only: bool = False
+    """The session is read-only: no key changes what is polled."""
     past: bool = False
+    """It is a recording, in which the next poll is known."""
     meanings: Meanings = field(default_factory=lambda: NO_MEANINGS)
+    """Explanations of the values of the job's facts."""
 
 
 def detail_lines(
     job: Job, outlook: ScheduleInfo, now: Instant, width: int, samples: Sequence[tuple[float, float]] = ()
 ) -> list[Line]:
-    """Return the lines about a job, none wider than `width`; the result is not among them.
+    """Return the lines about a job, except its result, at most `width` cells wide.
 
-    `samples` are (monotonic seconds, fraction) of its progress each time it moved.
+    `samples` are (monotonic seconds, fraction) for each change of its progress.
     """
     lines = [_headline(job, now)]
     lines.extend(_reason(job, width))
     lines.extend(_problem(job, outlook, now, width))
-    lines.extend(_stages(job, now, width, locked=outlook.locked))
+    lines.extend(_stages(job, now, width, read_only=outlook.read_only))
     lines.extend(support_lines(job, now, width))
     lines.extend(_over_time(job, samples, now, width))
     for anomaly in job.anomalies:
         lines.extend(_paragraph("! ", anomaly, width, Role.WARN))
     lines.append(EMPTY)
     lines.extend(_facts(job, outlook, now, width))
-    return [clip_line(line, width) for line in lines]
+    return [truncate_line(line, width) for line in lines]
 
 
 def result_lines(result: str, width: int) -> list[Line]:
-    """Return a result's first lines under its size; the size is that of the whole."""
+    """Return the size of a result and its first lines."""
     count = len(result)
     head: list[Span] = [("result".ljust(LABEL), Role.DIM), (humanize.format_size(count), Role.TEXT)]
     body = wrap(layout(result), width - 1)
     if count > DETAIL_LIMIT:
         head.append((f"  (truncated, {count} bytes: the first 64 kB are shown)", Role.WARN))
-    return [EMPTY, clip_line(head, width), *(((" " + text, Role.TEXT),) for text in body)]
+    return [EMPTY, truncate_line(head, width), *(((" " + text, Role.TEXT),) for text in body)]
 
 
 def next_step(job: Job, outlook: ScheduleInfo, now: Instant) -> str:
-    """Return in words what happens next about a job; empty when nothing will."""
+    """Return what happens next to a job, in words; empty if nothing will."""
     if job.terminal:
         return ""
     if outlook.halted is not None:
         return f"polling of {job.key.profile} stopped until its API key is fixed: run jobdeck doctor"
     if outlook.paused:
-        return "paused" if outlook.locked else "paused (p resumes)"
+        return "paused" if outlook.read_only else "paused (p resumes)"
     attempt = f"attempt {job.failures + 1}, " if job.failures else ""
     wait_until = job.problem.retry_at_us if job.problem is not None else None
     if wait_until is not None and wait_until > now.us:
@@ -107,7 +107,7 @@ def next_step(job: Job, outlook: ScheduleInfo, now: Instant) -> str:
 
 
 def support_lines(job: Job, now: Instant, width: int) -> list[Line]:
-    """Return the ID that support asks for, or what there is instead; under it the newest and the accepting one."""
+    """Return the ID that support asks for, or why there is none; then the latest ID and that of the 202 response."""
     if job.support_id is None:
         if job.http_status is not None:
             text = "unknown: the latest response had none"
@@ -127,14 +127,14 @@ def support_lines(job: Job, now: Instant, width: int) -> list[Line]:
 
 
 def _when(job: Job, now: Instant) -> str:
-    """Return which exchange the ID for support is of: ``failed at 17:35:01Z`` or the newest, with its HTTP status."""
+    """Return the origin of the ID for support: ``failed at 17:35:01Z``, or the latest exchange with its HTTP status."""
     if job.end_id is not None and job.ended is not None:
         return f"{job.phase.value} at {humanize.format_recent(job.ended.us, now)}"
     return "latest" if job.http_status is None else f"latest, HTTP {job.http_status}"
 
 
 def _id_lines(ids: tuple[str | None, str | None], note: str, width: int) -> list[Line]:
-    """Return a line with the request ID, or with the trace ID where there is no other; a long one's note goes below."""
+    """Return a line with the request ID, or else the trace ID; the note gets its own line if there is no room."""
     request_id, trace_id = ids
     label = "request" if request_id else "trace"
     shown = clean((request_id or trace_id or "none: no response")[:256])
@@ -155,7 +155,7 @@ def _headline(job: Job, now: Instant) -> Line:
         mark = "" if job.elapsed_exact else "at least "
         spans += [("  elapsed ", Role.DIM), (f"{mark}{humanize.format_elapsed(job.elapsed(now))}", Role.TEXT)]
         spans += [("  seen ", Role.DIM), *_seen(job, now)]
-    elif state is not LOST:
+    elif state is not NOT_FOUND:
         spans.append(("  waiting for the first response", Role.DIM))
     return tuple(spans)
 
@@ -167,7 +167,7 @@ def _seen(job: Job, now: Instant) -> Line:
         return ((f"{humanize.format_duration(now.since(job.observed))} ago, by an earlier run", Role.TEXT),)
     if job.terminal:
         return ((f"{humanize.format_recent(job.observed.us, now)}, final", Role.TEXT),)
-    role = Role.BLIND if unreachable(job) else Role.WARN if stale(job, now) else Role.TEXT
+    role = Role.UNREACHABLE if unreachable(job) else Role.WARN if stale(job, now) else Role.TEXT
     return ((f"{humanize.format_duration(now.since(job.observed))} ago", role),)
 
 
@@ -184,8 +184,8 @@ def _problem(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[
     problem = job.trouble
     if problem is not None:
         status = f" (HTTP {problem.http_status})" if problem.http_status is not None else ""
-        lines += _paragraph("? ", f"{problem.kind.label}{status}: {problem.message}", width, Role.BLIND)
-    if job_state(job, now) is LOST:
+        lines += _paragraph("? ", f"{problem.kind.label}{status}: {problem.message}", width, Role.UNREACHABLE)
+    if job_state(job, now) is NOT_FOUND:
         lines += _paragraph("  ", "polled more than once: the server does not know this job", width, Role.DIM)
     step = next_step(job, outlook, now)
     if step and _pressing(job, outlook):
@@ -194,12 +194,12 @@ def _problem(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[
 
 
 def _pressing(job: Job, outlook: ScheduleInfo) -> bool:
-    """Whether what happens next stands above the rest: something is in the way of seeing the job."""
+    """Whether the next step is shown at the top, because the job cannot be seen."""
     troubled = job.trouble is not None or job.observed is None
     return not job.terminal and (troubled or outlook.paused or outlook.halted is not None)
 
 
-def _stages(job: Job, now: Instant, width: int, *, locked: bool) -> list[Line]:
+def _stages(job: Job, now: Instant, width: int, *, read_only: bool) -> list[Line]:
     if not job.stages:
         return []
     longest = max(width_of(clean(record.stage.name[:64])) for record in job.stages)
@@ -212,7 +212,7 @@ def _stages(job: Job, now: Instant, width: int, *, locked: bool) -> list[Line]:
             if job.whole is not None
             else "the last known stages"
         )
-        ask = "" if locked else ": r fetches them"
+        ask = "" if read_only else ": r fetches them"
         lines.insert(0, ((f"{seen}, before it finished{ask}", Role.DIM),))
     return lines
 
@@ -225,11 +225,11 @@ def _stage(record: StageRecord, now: Instant, name_width: int, bar_width: int) -
     if record.started is not None:
         elapsed = humanize.format_elapsed((record.ended or now).since(record.started))
     spans: list[Span] = [
-        (fit(stage.name, name_width) + " ", Role.TEXT),
-        (fit(state.label(9), 9) + " ", state.role),
+        (pad(stage.name, name_width) + " ", Role.TEXT),
+        (pad(state.label(9), 9) + " ", state.role),
         *bar(stage.progress, bar_width, state.role),
-        (fit(percent, 5, right=True), Role.TEXT),
-        (fit(elapsed, 8, right=True), Role.DIM if elapsed == "–" else Role.TEXT),
+        (pad(percent, 5, right=True), Role.TEXT),
+        (pad(elapsed, 8, right=True), Role.DIM if elapsed == "–" else Role.TEXT),
     ]
     if record.changed is not None and not stage.phase.terminal:
         spans.append((f"  changed {humanize.format_duration(now.since(record.changed))} ago", Role.DIM))
@@ -281,13 +281,13 @@ def _facts(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[Li
         facts.append((name, f"{value}: {meaning}" if meaning else value))
     if job.error is not None and job.error.details:
         facts.append(("details", layout(job.error.details)))
-    longest = max(width_of(clip(label, LONGEST_LABEL)) for label, _ in facts)
+    longest = max(width_of(truncate(label, LONGEST_LABEL)) for label, _ in facts)
     label_width = max(LABEL, min(longest + 1, width // 3))
     return [line for label, value in facts for line in _fact(label, label_width, value, width)]
 
 
 def _fact(label: str, label_width: int, value: str, width: int) -> list[Line]:
-    head = fit(label, label_width - 1) + " "
+    head = pad(label, label_width - 1) + " "
     first, *rest = wrap(value, width - label_width, limit=MESSAGE_CELLS, most=FACT_LINES)
     return [((head, Role.DIM), (first, Role.TEXT)), *(((" " * label_width + text, Role.TEXT),) for text in rest)]
 

@@ -1,4 +1,4 @@
-"""One exchange as lines: the request and what came of it, IDs, rate limit, headers, and what there is of the body."""
+"""One exchange as lines: request, outcome, IDs, rate limit, headers, body."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.domain.text import clean
 from jobdeck.tui.cell_text import LINE_LIMIT, width_of, wrap
-from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line, justify
+from jobdeck.tui.render.spans import EMPTY, Line, Role, justify, truncate_line
 from jobdeck.tui.render.trace import NOTHING, ExchangeNotes, advice, short_path
 
 LABEL = 12
@@ -23,8 +23,8 @@ PHRASES = {
 
 
 def exchange_title(exchange: Exchange, now: Instant, width: int) -> Line:
-    """Return the request line, the status, how long it took and how much came, with the time at the right."""
-    status, role = "no response", Role.BLIND
+    """Return the request line, the status, the duration and the size, with the time at the right."""
+    status, role = "no response", Role.UNREACHABLE
     if exchange.http_status is not None:
         status = f"{exchange.http_status} {PHRASES.get(exchange.http_status, '')}".rstrip()
         wrong = exchange.http_status >= 400 or exchange.problem is not None
@@ -40,7 +40,7 @@ def exchange_title(exchange: Exchange, now: Instant, width: int) -> Line:
 def exchange_lines(
     exchange: Exchange, content: ExchangeContent | None, now: Instant, width: int, notes: ExchangeNotes = NOTHING
 ) -> list[Line]:
-    """Return the lines over a body: IDs, quota, what the response changed or what was wrong with it, and headers."""
+    """Return the lines above the body: IDs, quota, the change or problem, and headers."""
     lines: list[Line] = []
     for label, value in (
         ("request ID", exchange.request_id),
@@ -71,11 +71,11 @@ def exchange_lines(
     for line in _flow([f"{name} {clean(value[:256])}" for name, value in headers if name != "date"], width - LABEL):
         lines.append(((label.ljust(LABEL), Role.DIM), (line, Role.DIM)))
         label = ""
-    return [clip_line(line, width) for line in (*lines, EMPTY)]
+    return [truncate_line(line, width) for line in (*lines, EMPTY)]
 
 
 def missing_body(exchange: Exchange, content: ExchangeContent | None, *, past: bool = False) -> str:
-    """Return in words why there is no body to show; empty when there is one."""
+    """Return why there is no body to show; empty if there is one."""
     if content is not None and content.body:
         return ""
     if exchange.http_status is None:
@@ -92,7 +92,7 @@ def missing_body(exchange: Exchange, content: ExchangeContent | None, *, past: b
 
 
 def body_heading(exchange: Exchange, body: bytes, *, raw: bool) -> Line:
-    """Return the line over a body: how it is shown, and whether it is all of it."""
+    """Return the line above the body: how it is shown, and whether it is complete."""
     shown = "as received" if raw else "body"
     cut = ""
     if exchange.problem is not None and len(body) < exchange.size:
@@ -101,17 +101,17 @@ def body_heading(exchange: Exchange, body: bytes, *, raw: bool) -> Line:
 
 
 def received_lines(text: str, width: int) -> list[Line]:
-    """Return a body as it was received, broken to the width."""
+    """Return a body as received, wrapped to the width."""
     return [((line, Role.TEXT),) for line in wrap(text, width, most=LINE_LIMIT)]
 
 
 def is_json(text: str) -> bool:
-    """Whether a body looks like JSON that has parts."""
+    """Whether a body looks like a JSON object or array."""
     return text.lstrip()[:1] in {"{", "["}
 
 
 def describe_window(window: RateWindow) -> str:
-    """Return what a response said of a rate limit: ``279 of 600 left, resets in 12s``; empty when it said nothing."""
+    """Return a response's rate limit in words: ``279 of 600 left, resets in 12s``; empty if it had none."""
     if window.remaining is None and window.limit is None:
         return ""
     limit = "" if window.limit is None else f"{window.limit:,}"
@@ -129,11 +129,11 @@ def describe_window(window: RateWindow) -> str:
 
 
 def _labelled(label: str, text: str, width: int, role: Role) -> Line:
-    return clip_line(((label.ljust(LABEL), Role.DIM), (clean(text[:1_024]), role)), width)
+    return truncate_line(((label.ljust(LABEL), Role.DIM), (clean(text[:1_024]), role)), width)
 
 
 def _flow(parts: Iterable[str], width: int) -> list[str]:
-    """Return parts in lines, as many in each as fit."""
+    """Return parts in lines, as many per line as fit."""
     lines: list[str] = []
     for part in parts:
         joined = f"{lines[-1]} · {part}" if lines else part

@@ -1,4 +1,4 @@
-"""The footer: the keys of what can be done here and now, the most needed first."""
+"""The footer: the keys that are useful now, most important first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from jobdeck.tui.render.spans import Line, Role, Span
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """The footer's line, and which action is under which cells (first, one past the last)."""
+    """The footer's line, and the actions under its cells (first, one past the last)."""
 
     line: Line
     places: tuple[tuple[int, int, str], ...]
@@ -19,27 +19,27 @@ class Footer:
 
 @dataclass(frozen=True, slots=True)
 class FooterView:
-    """What decides which keys the footer has.
-
-    `labels` replaces an action's label by name, as `pause` becomes `resume`; what is named so is the way out of where
-    one is, and stays longest. `words` only calls it otherwise in this pane. What is `absent` makes no sense now.
-    `marked` jobs are what actions are about that act on marks; `hidden` of them the filter does not admit.
-    """
+    """The state that determines the footer's keys."""
 
     pane: Pane = Pane.LIST
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Renames actions (`pause` becomes `resume`) and pins them: they are dropped last."""
     words: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Renames actions in this pane."""
     absent: frozenset[str] = frozenset()
-    locked: bool = False
+    """Actions that are hidden because they make no sense now."""
+    read_only: bool = False
     replay: bool = False
     marked: int = 0
+    """The number of selected jobs."""
     hidden: int = 0
+    """How many of these the filter hides."""
 
 
 def footer(width: int, view: FooterView) -> Footer:
-    """Return the footer: as many keys as fit, the help the last of them."""
+    """Return as many keys as fit, ending with the help."""
     words = {**view.words, **view.labels}
-    actions = footer_actions(view.pane, locked=view.locked, replay=view.replay, marks=bool(view.marked))
+    actions = footer_actions(view.pane, read_only=view.read_only, replay=view.replay, marks=bool(view.marked))
     actions = [action for action in actions if action.name not in view.absent]
     head = _marked(view)
     room = width - width_of(head) - _width((BY_NAME["help"],), words)

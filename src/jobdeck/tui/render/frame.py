@@ -1,4 +1,4 @@
-"""What stands around the panes under the header: banner, footer; and what an empty list says."""
+"""The banner, and the text of an empty list."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,60 +8,62 @@ from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import Problem
-from jobdeck.tui.cell_text import clip
-from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.cell_text import truncate
+from jobdeck.tui.render.spans import EMPTY, Line, Role, truncate_line
 
 
 @dataclass(frozen=True, slots=True)
 class UnreachableProfile:
-    """A profile of which no unfinished job can be seen; `since` is the last good look, None when there was none.
-
-    `job` is one of those that cannot be seen, `problem` the newest reason, `next_try` when it is asked again, in
-    monotonic seconds.
-    """
+    """A profile none of whose unfinished jobs can be polled."""
 
     profile: str
     job: JobKey | None
+    """One of these jobs."""
     since: Instant | None
+    """The last successful poll; None if there was none."""
     problem: Problem | None = None
+    """The latest problem."""
     next_try: float | None = None
+    """When it is polled next, in monotonic seconds."""
 
 
 def banner_lines(
     width: int,
     halted: Mapping[str, Problem],
-    blind: Sequence[UnreachableProfile],
+    unreachable: Sequence[UnreachableProfile],
     now: Instant,
     failure: str | None,
     *,
     storage_error: str = "",
-    locked: bool = False,
+    read_only: bool = False,
 ) -> list[Line]:
-    """Return a line for each of them. `storage_error` is why nothing is kept; with `locked` no key changes anything."""
+    """Return a line for each problem of the whole deck; `storage_error` is why persistence is off, or empty."""
     lines: list[Line] = []
     if failure is not None:
-        lines.append(((f" ✗ {clip(failure, 200)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT)))
-    since = {one.profile: one.since for one in blind}
+        lines.append(
+            ((f" ✗ {truncate(failure, 200)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT))
+        )
+    since = {one.profile: one.since for one in unreachable}
     for name, problem in halted.items():
         at = since.get(name)
         seen = f"  no data since {humanize.format_recent(at.us, now)}" if at is not None else ""
-        then = "jobdeck doctor" if locked else "jobdeck doctor, then R"
-        text = (f" ✗ {clip(name, 40)}: {_reason(problem)}", Role.FAILED)
+        then = "jobdeck doctor" if read_only else "jobdeck doctor, then R"
+        text = (f" ✗ {truncate(name, 40)}: {_reason(problem)}", Role.FAILED)
         lines.append((text, (f"  polling stopped: {then}{seen}", Role.TEXT), (f"  {problem.message}", Role.DIM)))
-    lines += [_blind_line(one, now, locked=locked) for one in blind if one.profile not in halted]
+    lines += [_unreachable_line(one, now, read_only=read_only) for one in unreachable if one.profile not in halted]
     if storage_error:
-        lines.append(((" ! nothing is being saved", Role.WARN), (f"  {clip(storage_error, 200)}", Role.TEXT)))
-    return [clip_line(line, width) for line in lines]
+        lines.append(((" ! nothing is being saved", Role.WARN), (f"  {truncate(storage_error, 200)}", Role.TEXT)))
+    return [truncate_line(line, width) for line in lines]
 
 
-def _blind_line(one: UnreachableProfile, now: Instant, *, locked: bool) -> Line:
+def _unreachable_line(one: UnreachableProfile, now: Instant, *, read_only: bool) -> Line:
     since = f"since {humanize.format_recent(one.since.us, now)}" if one.since is not None else "yet"
-    head = (f" ? {clip(one.profile, 40)}: no data {since}", Role.BLIND)
+    head = (f" ? {truncate(one.profile, 40)}: no data {since}", Role.UNREACHABLE)
     if one.problem is None:
         return (head, ("  no response", Role.TEXT))
     again = ""
     if one.next_try is not None:
-        again = f", next try in {humanize.format_duration(one.next_try - now.mono)}{'' if locked else ', R: now'}"
+        again = f", next try in {humanize.format_duration(one.next_try - now.mono)}{'' if read_only else ', R: now'}"
     return (head, (f"  {_reason(one.problem)}{again}", Role.TEXT), (f"  {one.problem.message}", Role.DIM))
 
 
@@ -70,23 +72,24 @@ def _reason(problem: Problem) -> str:
 
 
 OPENING: tuple[Line, ...] = (EMPTY, (("  opening…", Role.DIM),))
-"""What is said until the engine is there."""
+"""Shown until the engine is open."""
 
 NO_JOBS: tuple[Line, ...] = (EMPTY, (("  No jobs yet.", Role.STRONG),))
 
 
 @dataclass(frozen=True, slots=True)
 class EmptyDeck:
-    """What a deck without jobs offers: the profiles whose jobs can be discovered, and the last watch list."""
+    """What an empty deck offers."""
 
     profiles: Sequence[str] = ()
+    """Profiles whose jobs can be discovered."""
     last: WatchListSummary | None = None
 
 
 def _offers(deck: EmptyDeck, now: Instant) -> Iterator[Line]:
     yield (("  a", Role.KEY), ("   add IDs, poll URLs or 202 responses (paste many)", Role.TEXT))
     if deck.profiles:
-        names = " · ".join(clip(name, 40) for name in deck.profiles)
+        names = " · ".join(truncate(name, 40) for name in deck.profiles)
         text = "   discover what your APIs started lately"
         yield (("  D", Role.KEY), (text, Role.TEXT), (f"   {names}", Role.DIM))
     if deck.last is not None:
@@ -106,9 +109,9 @@ NOTHING_PASSES: tuple[Line, ...] = (
 def empty_lines(
     failure: str | None, total: int, now: Instant, *, opened: bool, offers: EmptyDeck | None
 ) -> tuple[Line, ...]:
-    """Return what a list without rows says, of a deck of `total` jobs; nothing beside a failure, which says it all.
+    """Return the text of a list without rows; `total` counts hidden jobs too. A failure is shown elsewhere.
 
-    `offers` is None where nothing can be added.
+    `offers` is None if nothing can be added.
     """
     if failure is not None:
         return ()

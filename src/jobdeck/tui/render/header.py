@@ -1,4 +1,4 @@
-"""The first line of the screen: how far all jobs are, and how much of each quota is used."""
+"""The first line of the screen: the progress of all jobs, and the use of each quota."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,9 +7,9 @@ from typing import TypeAlias
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 from jobdeck.scheduling.outlook import QuotaSnapshot
-from jobdeck.tui.cell_text import clip
+from jobdeck.tui.cell_text import truncate
 from jobdeck.tui.overall_progress import Progress
-from jobdeck.tui.render.spans import LEVELS, Line, Role, Span, bar, clip_line, line_width
+from jobdeck.tui.render.spans import LEVELS, Line, Role, Span, bar, line_width, truncate_line
 from jobdeck.tui.render.state import ALL_STATES, ENDED, FAILED, State
 
 NAME_CELLS = 12
@@ -21,19 +21,14 @@ GAP: Span = ("   ", Role.TEXT)
 NAME: Span = (" jobdeck", Role.STRONG)
 PAUSED: Line = (GAP, ("PAUSED", Role.WARN))
 KEPT_IN_PAUSE = 3
-"""Parts of the left: the name, how many are done, and how many failed."""
+"""Parts of the left side that stay during a pause: the name, the jobs done, the jobs failed."""
 
 Parts: TypeAlias = tuple[Line, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What the header tells of the whole deck.
-
-    `unfocused` while nobody looks and everything is polled less often; `replay` tells how a recording is played,
-    `dated` that it is one of several days. `reading` is how many jobs there will be once all that is remembered has
-    been read, 0 when it has.
-    """
+    """The data of the header."""
 
     profiles: Sequence[str]
     counts: Mapping[State, int]
@@ -41,26 +36,30 @@ class Overview:
     paused: bool
     now: Instant
     unfocused: bool = False
+    """The terminal is in the background, and polling is slower."""
     replay: str = ""
+    """The state of a recording's playback; empty if it is not a replay."""
     dated: bool = False
+    """The recording spans several days, so that the date is shown."""
     reading: int = 0
+    """The number of jobs expected while saved jobs are being loaded, 0 afterwards."""
     progress: Progress = field(default_factory=Progress)
 
 
 def header_line(view: Overview, width: int, *, strip_below: bool = False) -> Line:
-    """Return the header; with `strip_below` the counts of states are on the line under it.
+    """Return the header; with `strip_below`, the line below it shows the counts of states.
 
-    What comes and goes, such as a pause, stands in free space or instead of rate and time left: nothing moves for it.
-    As width gets short, the details of the quotas, the profiles, the gauges, the failures over time and the time of day
-    give way, then the time left, the rate, and all quotas but the tightest.
+    Transient notes (PAUSED) use free space or replace rate and ETA, so that nothing else moves. With less width it
+    drops first the details of the quotas, the profiles, the gauges, the failures over time and the time of day, then
+    the ETA, the rate, and all quotas but the tightest.
     """
     for left, quota, clock in _ways(view, strip_below=strip_below):
         right = line_width(quota) + line_width(clock)
-        # A pause finds its place whenever it comes, so that nothing has to move for it.
+        # Reserve the room of PAUSED at all times, so that nothing moves when it appears.
         if line_width(_flat(left)) + right < width and line_width(_flat((*_in_pause(left), PAUSED))) + right <= width:
             break
     else:
-        return clip_line((NAME, *_flat(_overall(view, strip_below=strip_below)[-1])), width)
+        return truncate_line((NAME, *_flat(_overall(view, strip_below=strip_below)[-1])), width)
     note: Line = ()
     if view.paused and not view.replay:
         left, note = _in_pause(left), PAUSED
@@ -73,15 +72,15 @@ def header_line(view: Overview, width: int, *, strip_below: bool = False) -> Lin
 
 
 def _in_pause(left: Parts) -> Parts:
-    """Return what stands at the left in a pause, which has neither a rate nor a time left."""
+    """Return the left side during a pause, which has no rate and no ETA."""
     return left[:KEPT_IN_PAUSE]
 
 
 def _ways(view: Overview, *, strip_below: bool) -> Iterator[tuple[Parts, Line, Line]]:
-    """Yield ways to lay the header out: what stands at the left, part by part, the quotas, and the time of day."""
+    """Yield layouts from the widest to the narrowest: left side in parts, quotas, time of day."""
     profiles: Line = ()
     if view.profiles:
-        names = clip(" · ".join(clip(one, PROFILES_CELLS) for one in view.profiles), PROFILES_CELLS)
+        names = truncate(" · ".join(truncate(one, PROFILES_CELLS) for one in view.profiles), PROFILES_CELLS)
         profiles = (("  ", Role.TEXT), (names, Role.DIM))
     whole, *shorter = _overall(view, strip_below=strip_below)
     detailed, gauges, named, plain, tightest, bare = _quotas(view.budgets, view.now)
@@ -92,7 +91,7 @@ def _ways(view: Overview, *, strip_below: bool) -> Iterator[tuple[Parts, Line, L
         yield ((NAME,), *whole), quota, clock
     for middle in shorter[:3]:
         yield ((NAME,), *middle), plain, clock
-    # The quota is of more use than the time of day, but a recording's place is not.
+    # The quota is more useful than the time of day, but less than the position in a recording.
     end = clock if view.replay else ()
     for middle in shorter[2:3]:
         yield ((NAME,), *middle), plain, end
@@ -114,9 +113,9 @@ def _clock(view: Overview) -> Line:
 
 
 def _overall(view: Overview, *, strip_below: bool) -> list[Parts]:
-    """Return ways to tell how far all jobs are, the longest first, each in parts: what is most needed comes first."""
+    """Return variants of the overall progress, longest first, each in parts with the most important first."""
     if view.reading:
-        # Of a part of the jobs nobody knows how many of all have ended.
+        # The fraction done is unknown while only some of the jobs are loaded.
         counts = () if strip_below else (GAP, *_counts(view.counts))
         return [((*counts, ("  ", Role.TEXT), _reading(view)),)]
     if not strip_below:
@@ -163,7 +162,7 @@ def _rate(per_minute: float) -> str:
 
 
 def levels(counts: Sequence[int]) -> str:
-    """Return counts as columns in one line, the highest as high as the line."""
+    """Return counts as a bar chart in one line, scaled to the highest."""
     most = max(counts, default=0)
     return "".join(LEVELS[-(-count * (len(LEVELS) - 1) // most)] if most else LEVELS[0] for count in counts)
 
@@ -181,7 +180,7 @@ def _counts(counts: Mapping[State, int]) -> Line:
 
 
 def _quotas(budgets: Mapping[str, QuotaSnapshot], now: Instant) -> tuple[Line, ...]:
-    """Return six ways to tell how much of each quota is used, the longest first."""
+    """Return six variants of the quotas' use, longest first."""
     if not budgets:
         return ((),) * 6
     each = sorted(budgets.items())
@@ -199,8 +198,8 @@ def _quotas(budgets: Mapping[str, QuotaSnapshot], now: Instant) -> tuple[Line, .
     )
 
 
-def spending(budget: QuotaSnapshot) -> str:
-    """Return what a quota is spent on (``57 via list (4s), 3 individually``); empty when there is nothing to poll."""
+def quota_use(budget: QuotaSnapshot) -> str:
+    """Return the use of a quota (``57 via list (4s), 3 individually``); empty if nothing is polled."""
     parts: list[str] = []
     if budget.pages and budget.covered:
         parts.append(f"{budget.covered} via list ({humanize.format_duration(max(1, MINUTE / budget.pages))})")
@@ -216,7 +215,7 @@ def _joined(quotas: Sequence[Line], *, named: bool = False) -> Line:
 
 
 def _quota(name: str, budget: QuotaSnapshot, now: Instant, *, gauge: bool = False) -> Line:
-    """Return the requests sent of those allowed, in the window that the server gives its limit for."""
+    """Return used/limit of a quota, for the window in which the server states its limit."""
     used, limit, window = budget.used, budget.limit, MINUTE
     if budget.window is not None:
         used, limit, window = budget.window_used, budget.window_limit, budget.window
@@ -224,7 +223,7 @@ def _quota(name: str, budget: QuotaSnapshot, now: Instant, *, gauge: bool = Fals
     if budget.blocked_until is not None and budget.blocked_until > now.mono:
         until = f" until {humanize.format_time(now.later(budget.blocked_until - now.mono).us)}"
     role = Role.WARN if budget.blocked_until is not None or used >= limit else Role.TEXT
-    # A limit of less than one is none that is used up.
+    # Limits below one keep two digits: rounded to 0 they would look used up.
     shown = f"{limit:.0f}" if limit >= 1 else f"{limit:.2g}"
     drawn: Line = ()
     if gauge:
@@ -232,19 +231,19 @@ def _quota(name: str, budget: QuotaSnapshot, now: Instant, *, gauge: bool = Fals
         if used > 0 and not full:
             full = 1
         drawn = ((USED * full, role), (UNUSED * (GAUGE_CELLS - full), Role.FAINT), (" ", Role.DIM))
-    label: Line = ((f"{clip(name, NAME_CELLS)} ", Role.DIM),) if name else ()
+    label: Line = ((f"{truncate(name, NAME_CELLS)} ", Role.DIM),) if name else ()
     unit = "" if window == MINUTE else f"/{humanize.format_rate_unit(window)}"
     return (*label, *drawn, (f"{used}/{shown}", role), (unit + until, Role.WARN if until else Role.DIM))
 
 
 def _details(budget: QuotaSnapshot, now: Instant) -> Line:
-    """Return when a quota is whole again, and what it is spent on."""
+    """Return when a quota resets, and what it is used for."""
     details: list[str] = []
     if budget.blocked_until is not None and budget.covered + budget.alone:
         details.append(f"{humanize.pluralize(budget.covered + budget.alone, 'job')} waiting")
     else:
         if budget.resets is not None and budget.resets > now.mono:
             details.append(f"resets {humanize.format_time(now.later(budget.resets - now.mono).us)}")
-        if spent := spending(budget):
+        if spent := quota_use(budget):
             details.append(spent)
     return ((f" {', '.join(details)}", Role.DIM),) if details else ()

@@ -1,29 +1,29 @@
-"""The help page: what the keys do, from the one table of actions; what is typed after /; and the legend."""
+"""The help page: keys from the table of actions, filter syntax, and the legend."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from jobdeck.tui.actions import HELP_FIRST, Action, Group, Pane, actions_when
-from jobdeck.tui.cell_text import clip, fit, wrap
-from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, clip_line, line_width
+from jobdeck.tui.cell_text import pad, truncate, wrap
+from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, line_width, truncate_line
 from jobdeck.tui.render.state import (
-    BLIND,
     CANCELLED,
     DONE,
     FAILED,
-    LOST,
     NEW,
+    NOT_FOUND,
     PARTIAL,
     QUEUED,
     RUNNING,
     STALLED,
+    UNREACHABLE,
 )
 
 MEANINGS = (
     (FAILED, "the job failed"),
     (STALLED, "no change for much longer than usual; a hint, not an outcome"),
-    (BLIND, "its latest polls failed: the row shows old data, as old as UPDATED says"),
-    (LOST, "the server does not know this job (404)"),
+    (UNREACHABLE, "its latest polls failed: the row shows old data, as old as UPDATED says"),
+    (NOT_FOUND, "the server does not know this job (404)"),
     (PARTIAL, "it finished with partial results"),
     (RUNNING, "it is running"),
     (QUEUED, "accepted, not started"),
@@ -40,7 +40,7 @@ MARKS = (
     ("+2m", "time over the longest similar job"),
     ("UPDATED", "age of the last successful response; final once a job has finished"),
 )
-"""Signs beside a state, and what they mean."""
+"""Marks in a row, and their meanings."""
 
 TERMS = (
     ("text  !text", "contains this anywhere, or nowhere; terms are combined with AND"),
@@ -49,30 +49,33 @@ TERMS = (
     ("age>30s elapsed>5m", "a time: s m h d, with < > <= >="),
     ("progress>=50%", "a fraction of the total"),
 )
-"""What may be typed after /."""
+"""Filter syntax."""
 
 KEY_CELLS = 10
-"""Cells of a key; longer ones take a line more."""
+"""Cells of a key; a longer one is wrapped."""
 
 SIGN_CELLS = 15
 TERM_CELLS = 25
 GUTTER = 2
 TWO_COLUMNS_FROM = 60
 FULL_TEXT_FROM = 50
-"""Cells of a column from which a key is explained; a narrower one has only what it is called."""
+"""Minimum cells of a column for the full explanations; a narrower one shows only the labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class HelpRow:
-    """One key and what it does: in a word or two, at length, and in further words that it may be looked for by."""
+    """One key and its explanation."""
 
     key: str
     label: str
+    """In a word or two."""
     text: str = ""
+    """In full."""
     also: str = ""
+    """More words for the search."""
 
     def matches(self, query: str) -> bool:
-        """Whether every word of a query is in it; one letter alone is a key."""
+        """Whether it contains every word of a query; a single letter matches a key."""
         if len(query) == 1:
             return query in self.key.split()
         texts = f"{self.key} {self.label} {self.text} {self.also}".casefold()
@@ -88,16 +91,16 @@ class HelpSection:
 
 
 def key_section(title: str, keys: Keys) -> HelpSection:
-    """Return a section of keys that are not in the table of actions: those of a dialog, or a person's own."""
+    """Return a section for keys outside of the table of actions: those of a dialog, or the user's own."""
     return HelpSection(title, tuple(HelpRow(key, label) for key, label in keys))
 
 
-def help_sections(pane: Pane = Pane.LIST, *, locked: bool = False, replay: bool = False) -> list[HelpSection]:
-    """Return the keys by group, those of a pane first.
+def help_sections(pane: Pane = Pane.LIST, *, read_only: bool = False, replay: bool = False) -> list[HelpSection]:
+    """Return the keys by group, starting with the groups of a pane.
 
-    `locked` where nothing may be changed, `replay` where a recording is played.
+    `read_only`: the session is read-only. `replay`: it plays a recording.
     """
-    actions = actions_when(locked=locked, replay=replay)
+    actions = actions_when(read_only=read_only, replay=replay)
     first = (*((Group.REPLAY,) if replay else ()), *HELP_FIRST[pane])
     groups = [*first, *(group for group in Group if group not in first)]
     found = (HelpSection(group.value, _rows(action for action in actions if action.group is group)) for group in groups)
@@ -109,7 +112,7 @@ def _rows(actions: Iterable[Action]) -> tuple[HelpRow, ...]:
 
 
 def help_lines(width: int, sections: Sequence[HelpSection]) -> list[Line]:
-    """Return the help page, no line wider than `width`: the keys in two columns, the filter, and the legend."""
+    """Return the help page, at most `width` cells wide: keys in two columns, filter syntax, legend."""
     lines = _stacked(sections, width) if width < TWO_COLUMNS_FROM else _beside(sections, width)
     lines += [EMPTY, (("Filter", Role.HEAD),)]
     for term, meaning in TERMS:
@@ -118,18 +121,18 @@ def help_lines(width: int, sections: Sequence[HelpSection]) -> list[Line]:
     signs = [(f"{state.glyph} {state.word}", state.role, meaning) for state, meaning in MEANINGS]
     for sign, role, meaning in (*signs, *((sign, Role.KEY, meaning) for sign, meaning in MARKS)):
         lines += _explained(sign, role, SIGN_CELLS, meaning, width)
-    return [clip_line(line, width) for line in lines]
+    return [truncate_line(line, width) for line in lines]
 
 
 def found_lines(width: int, sections: Sequence[HelpSection], query: str) -> list[Line]:
-    """Return what of the help holds `query`, each with its full text."""
+    """Return the lines of the help that match `query`, with full explanations."""
     lines: list[Line] = []
     for section in sections:
         rows = [row for row in section.rows if row.matches(query)]
         lines += [(EMPTY if lines else ()), ((section.title, Role.HEAD),)] if rows else []
         for row in rows:
             text = f"{row.label}: {row.text}" if row.text else row.label
-            lines += _explained(f"{fit(row.key, KEY_CELLS, right=True)}  ", Role.KEY, KEY_CELLS + 2, text, width)
+            lines += _explained(f"{pad(row.key, KEY_CELLS, right=True)}  ", Role.KEY, KEY_CELLS + 2, text, width)
     known = [(f"{state.glyph} {state.word}", meaning) for state, meaning in MEANINGS]
     others = [(sign, meaning) for sign, meaning in (*TERMS, *known, *MARKS) if HelpRow(sign, meaning).matches(query)]
     if others:
@@ -137,12 +140,12 @@ def found_lines(width: int, sections: Sequence[HelpSection], query: str) -> list
     for sign, meaning in others:
         lines += _explained(sign, Role.KEY, TERM_CELLS, meaning, width)
     if not lines:
-        return [((f"no match for {clip(query, 40)}", Role.DIM),)]
-    return [clip_line(line, width) for line in lines if lines[0] or line is not lines[0]]
+        return [((f"no match for {truncate(query, 40)}", Role.DIM),)]
+    return [truncate_line(line, width) for line in lines if lines[0] or line is not lines[0]]
 
 
 def _beside(sections: Sequence[HelpSection], width: int) -> list[Line]:
-    """Return sections in two columns, each under the shorter one: they are read from the top."""
+    """Return sections in two columns, each added to the shorter one, so that the order is top to bottom."""
     half = (width - GUTTER) // 2
     columns: tuple[list[Line], list[Line]] = [], []
     for section in sections:
@@ -164,11 +167,11 @@ def _stacked(sections: Sequence[HelpSection], width: int) -> list[Line]:
         lines += [*([EMPTY] if lines else []), ((section.title, Role.HEAD),)]
         for row in section.rows:
             text = row.text if row.text and width >= FULL_TEXT_FROM else row.label
-            sign = f"{fit(row.key, KEY_CELLS, right=True)}  "
-            lines += [clip_line(line, width) for line in _explained(sign, Role.KEY, KEY_CELLS + 2, text, width)]
+            sign = f"{pad(row.key, KEY_CELLS, right=True)}  "
+            lines += [truncate_line(line, width) for line in _explained(sign, Role.KEY, KEY_CELLS + 2, text, width)]
     return lines
 
 
 def _explained(sign: str, role: Role, cells: int, meaning: str, width: int) -> list[Line]:
     first, *rest = wrap(meaning, width - cells)
-    return [((fit(sign, cells), role), (first, Role.TEXT)), *(((" " * cells + line, Role.TEXT),) for line in rest)]
+    return [((pad(sign, cells), role), (first, Role.TEXT)), *(((" " * cells + line, Role.TEXT),) for line in rest)]

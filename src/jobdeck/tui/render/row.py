@@ -1,4 +1,4 @@
-"""One line of the list and the headings over it: cells that change with the job, and those that change with time."""
+"""A row of the list and the headings: cells that change with the job, and cells that change with time."""
 
 from typing import TypeAlias
 
@@ -8,23 +8,23 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Source
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
-from jobdeck.tui.cell_text import fit
+from jobdeck.tui.cell_text import pad
 from jobdeck.tui.job_table import Order, Row
 from jobdeck.tui.render.columns import GAP, MARKER, TICKING, Column, Columns, Name
 from jobdeck.tui.render.spans import Line, Role, Span, bar
-from jobdeck.tui.render.state import LOST, NEW, STALLED, TROUBLE, State
+from jobdeck.tui.render.state import NEW, NOT_FOUND, STALLED, TROUBLE, State
 
 INDENT = " "
-"""Keeps the words of the last column off the ages beside it."""
+"""Separates REASON from the ages beside it."""
 
 UP, DOWN = "▴", "▾"
 
 PERCENT = 5
-"""Cells of a number of percent: a column of no more has no bar."""
+"""Cells of a percentage: a column this narrow has no bar."""
 
 
 def heading_spans(columns: Columns, order: Order | None = None) -> Line:
-    """Return the line of column headings; an arrow stands at the column that the list is sorted by."""
+    """Return the column headings; an arrow marks the sorted column."""
     spans: list[Span] = [(" " * MARKER, Role.HEAD)]
     x = MARKER
     for column in columns.columns:
@@ -33,11 +33,11 @@ def heading_spans(columns: Columns, order: Order | None = None) -> Line:
         heading = _heading(column)
         gap, width = column.x - x, column.width
         if column.name in TICKING:
-            # These fill their columns from the right: the arrow stands before them, in the gap if need be.
+            # These columns are right-aligned: the arrow precedes the heading, in the gap if necessary.
             gap, width = gap - GAP, width + GAP
-            text = fit(arrow + heading[: column.width], width, right=True)
+            text = pad(arrow + heading[: column.width], width, right=True)
         else:
-            text = fit(heading[: width - len(arrow)] + arrow, width)
+            text = pad(heading[: width - len(arrow)] + arrow, width)
         spans += [(" " * gap, Role.HEAD), (text, Role.STRONG if sorts else Role.HEAD)]
         x = column.x + column.width
     return tuple(span for span in spans if span[0])
@@ -53,15 +53,15 @@ def _heading(column: Column) -> str:
             return name.value
 
 
-NOT_FOUND = "not found (404)"
+NOT_FOUND_TEXT = "not found (404)"
 ACKNOWLEDGED = "~"
-"""Stands before the state of a job whose trouble a person has acknowledged."""
+"""Precedes the state of an acknowledged job."""
 
-Ticks: TypeAlias = tuple[str, str, str, Role]
-"""The elapsed time, what is left, the age, and the role of the age, as they read at one moment."""
+LiveCells: TypeAlias = tuple[str, str, str, Role]
+"""Elapsed time, time left, age, and the role of the age."""
 
 
-def ticks(job: Job, now: Instant) -> Ticks:
+def live_cells(job: Job, now: Instant) -> LiveCells:
     """Return the texts of the cells that change as time passes."""
     mark = "" if job.elapsed_exact else "≥"
     elapsed = "–" if job.observed is None else mark + humanize.format_elapsed(job.elapsed(now))
@@ -71,19 +71,19 @@ def ticks(job: Job, now: Instant) -> Ticks:
     if job.terminal and age is not None:
         return elapsed, "–", humanize.format_duration(age), Role.DIM
     if age is None:
-        return elapsed, "?", "never", Role.BLIND if unreachable(job) else Role.DIM
+        return elapsed, "?", "never", Role.UNREACHABLE if unreachable(job) else Role.DIM
     if job.not_found:
-        return elapsed, "–", humanize.format_duration(age), Role.BLIND
+        return elapsed, "–", humanize.format_duration(age), Role.UNREACHABLE
     left = "?" if job.eta is None else humanize.format_eta(job.eta[0] - age, job.eta[1] - age)
     if unreachable(job):
-        return elapsed, left, humanize.format_duration(age), Role.BLIND
+        return elapsed, left, humanize.format_duration(age), Role.UNREACHABLE
     return elapsed, left, humanize.format_duration(age), Role.WARN if stale(job, now) else Role.TEXT
 
 
-def steady_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
-    """Return the spans before and after the ticking cells; `name` is the job's short name.
+def static_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
+    """Return the spans before and after the ticking cells; `name` is the job's short ID.
 
-    A job that goes its way has its stages for a reason, where they have no column.
+    Without a STAGE column, REASON shows the stages of a job that has no problem.
     """
     before: list[Span] = []
     after: list[Span] = []
@@ -93,18 +93,18 @@ def steady_spans(row: Row, columns: Columns, name: str) -> tuple[Line, Line]:
         spans = before if column.x < columns.tick_x else after
         cell = _cell(row, column, name, stages=columns.get(Name.STAGE) is None)
         if spans or spans is after:
-            # The gap takes the role of what follows: one segment less for the terminal.
+            # The gap takes the role of the next cell, which saves the terminal a segment.
             spans.append((" " * GAP, cell[0][1]))
         spans.extend(cell)
     return tuple(before), tuple(after)
 
 
-def faded(spans: Line) -> Line:
-    """Return a row's spans after its state as those of a past that we cannot vouch for."""
+def dimmed(spans: Line) -> Line:
+    """Return a row's spans dimmed, because its data is old."""
     return tuple((text, role if role is Role.FAINT else Role.DIM) for text, role in spans)
 
 
-def ticking_spans(texts: Ticks, columns: Columns) -> Line:
+def live_spans(texts: LiveCells, columns: Columns) -> Line:
     """Return the spans of the ticking cells."""
     spans: list[Span] = []
     elapsed, left, age, age_role = texts
@@ -113,17 +113,17 @@ def ticking_spans(texts: Ticks, columns: Columns) -> Line:
     for name, text, role in cells:
         column = columns.get(name)
         if column is not None:
-            spans.append((" " * GAP + fit(text, column.width, right=True), role))
+            spans.append((" " * GAP + pad(text, column.width, right=True), role))
     return tuple(spans)
 
 
-def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
-    """Return in one line why a job needs a look; empty for one that goes its way."""
+def reason_of(job: Job, state: State, now: Instant) -> tuple[str, Role]:
+    """Return in one line why a job needs attention; empty if it does not."""
     role = Role.DIM if job.acknowledged or state not in TROUBLE else state.role
     if job.reason:
         return _folded("  ", *job.reason), role
-    if state is LOST:
-        return NOT_FOUND, role
+    if state is NOT_FOUND:
+        return NOT_FOUND_TEXT, role
     if job.trouble is not None and not job.terminal:
         return _trouble(job.trouble), role
     if job.doubt is not None:
@@ -138,7 +138,7 @@ def why(job: Job, state: State, now: Instant) -> tuple[str, Role]:
 
 
 def stage_path(job: Job) -> str:
-    """Return the stage that a job is in, after the one that it came from: ``import → enrichment``."""
+    """Return a job's stage after the previous one: ``import → enrichment``."""
     current = job.current_stage
     if current is None or (job.terminal and job.summary_only):
         return ""
@@ -148,13 +148,13 @@ def stage_path(job: Job) -> str:
 
 
 def _trouble(problem: Problem) -> str:
-    """Return why a job could not be seen in a few words; the server's own are in the job's pane."""
+    """Return a short reason why a job could not be polled; the job's pane has the server's message."""
     status = problem.http_status
     match problem.kind:
         case ProblemKind.NETWORK:
             return "cannot reach the server"
         case ProblemKind.PROTOCOL:
-            # These words alone would send nobody anywhere.
+            # The label alone would help nobody.
             return _folded(": ", problem.kind.label, problem.message)
         case ProblemKind.SERVER_ERROR if status is not None:
             return f"HTTP {status}"
@@ -170,25 +170,25 @@ def _cell(row: Row, column: Column, name: str, *, stages: bool) -> Line:
     job, state, width = row.job, row.state, column.width
     match column.name:
         case Name.STATE:
-            return ((fit(state.label(width), width), Role.DIM if job.acknowledged else state.role),)
+            return ((pad(state.label(width), width), Role.DIM if job.acknowledged else state.role),)
         case Name.JOB:
-            return ((fit(name, width), Role.NAME),)
+            return ((pad(name, width), Role.NAME),)
         case Name.PROFILE:
-            return ((fit(job.key.profile, width), Role.DIM),)
+            return ((pad(job.key.profile, width), Role.DIM),)
         case Name.KIND:
-            return ((fit(job.kind, width), Role.DIM),)
+            return ((pad(job.kind, width), Role.DIM),)
         case Name.WHO:
-            return ((fit(", ".join(job.target.watched_by), width), Role.DIM),)
+            return ((pad(", ".join(job.target.watched_by), width), Role.DIM),)
         case Name.STAGE:
             current = job.current_stage if not (job.terminal and job.summary_only) else None
-            return ((fit(current.stage.name if current else "", width), Role.TEXT),)
+            return ((pad(current.stage.name if current else "", width), Role.TEXT),)
         case Name.PROGRESS:
             return _progress(job, state, width)
         case Name.REASON:
-            text, role = why(job, state, job.observed or job.added)
+            text, role = reason_of(job, state, job.observed or job.added)
             if not text and not job.terminal and stages:
                 text = stage_path(job)
-            return ((fit(INDENT + text, width), role),)
+            return ((pad(INDENT + text, width), role),)
         case Name.ELAPSED | Name.ETA | Name.UPDATED:
             return ()
 
@@ -196,8 +196,8 @@ def _cell(row: Row, column: Column, name: str, *, stages: bool) -> Line:
 def _progress(job: Job, state: State, width: int) -> Line:
     progress = job.displayed_progress
     if job.terminal and (progress is None or job.summary_only):
-        # What a list has told to have ended has its last progress from before that.
+        # The progress of a job that a list reported as finished is from before its end.
         return ((" " * width, Role.FAINT),)
-    number = fit(humanize.format_percent(progress) if progress is not None else "", PERCENT, right=True)
+    number = pad(humanize.format_percent(progress) if progress is not None else "", PERCENT, right=True)
     role = Role.DONE if job.phase is Phase.SUCCEEDED else state.role
     return (*bar(progress, width - PERCENT, role), (number, Role.TEXT if not job.terminal else Role.DIM))

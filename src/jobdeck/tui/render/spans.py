@@ -1,14 +1,14 @@
-"""Lines as data: pieces of clean text, each with the role it plays, and bars. Widgets turn roles into colours."""
+"""Lines as data: pieces of clean text with roles, and bars. Widgets turn roles into colors."""
 
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TypeAlias
 
-from jobdeck.tui.cell_text import clip, width_of
+from jobdeck.tui.cell_text import truncate, width_of
 
 
 class Role(StrEnum):
-    """What a piece of text is; each value is a component class that `styles/roles.tcss` gives a colour."""
+    """The meaning of a piece of text; each value is a component class with a color in `styles/roles.tcss`."""
 
     TEXT = "role--text"
     STRONG = "role--strong"
@@ -21,7 +21,7 @@ class Role(StrEnum):
     WARN = "role--warn"
     FAILED = "role--failed"
     STALLED = "role--stalled"
-    BLIND = "role--blind"
+    UNREACHABLE = "role--unreachable"
     PARTIAL = "role--partial"
     RUNNING = "role--running"
     QUEUED = "role--queued"
@@ -35,25 +35,25 @@ class Role(StrEnum):
 Span: TypeAlias = tuple[str, Role]
 Line: TypeAlias = tuple[Span, ...]
 Keys: TypeAlias = Sequence[tuple[str, str]]
-"""Keys and what each does, in their order."""
+"""Keys and their explanations, in order."""
 
 EMPTY: Line = ()
 
 
 def line_width(line: Sequence[Span]) -> int:
-    """Return the cells that a line takes."""
+    """Return the width of a line in cells."""
     return sum(width_of(text) for text, _ in line)
 
 
-def clip_line(line: Sequence[Span], width: int) -> Line:
-    """Return as much of a line as fits into `width` cells; what was cut shows as an ellipsis."""
+def truncate_line(line: Sequence[Span], width: int) -> Line:
+    """Return a line truncated to `width` cells; an ellipsis marks the cut."""
     if line_width(line) <= width:
         return tuple(line)
     kept: list[Span] = []
     left = width
     for text, role in line:
         if width_of(text) >= left:
-            kept.append((clip(text + "…", left), role))
+            kept.append((truncate(text + "…", left), role))
             break
         kept.append((text, role))
         left -= width_of(text)
@@ -61,15 +61,15 @@ def clip_line(line: Sequence[Span], width: int) -> Line:
 
 
 def justify(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
-    """Return one line with `left` at its left and `right` at its right; `right` gives way."""
+    """Return one line with `left` and `right` at its ends; without room for both, `right` is dropped."""
     gap = width - line_width(left) - line_width(right)
     if gap < 1:
-        return clip_line(left, width)
+        return truncate_line(left, width)
     return (*left, (" " * gap, Role.TEXT), *right)
 
 
 def plain(line: Sequence[Span]) -> str:
-    """Return a line's text alone."""
+    """Return the text of a line."""
     return "".join(text for text, _ in line)
 
 
@@ -77,9 +77,9 @@ FULL, HALF, TRACK = "━", "╸", "─"
 
 
 def bar(progress: float | None, width: int, role: Role) -> Line:
-    """Return a bar of exactly `width` cells; None is an empty track.
+    """Return a bar of exactly `width` cells; for None, an empty track.
 
-    It looks full only at 1 and empty only at 0: the last half cell is kept back until it is true.
+    It looks full only at 1 and empty only at 0: half a cell is reserved for either.
     """
     if width <= 0:
         return ()
@@ -101,9 +101,9 @@ LEVELS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(samples: Sequence[tuple[float, float]], until: float, width: int) -> str:
-    """Return how a fraction grew from its first sample to the moment `until`, in `width` cells.
+    """Return the growth of a fraction from its first sample to the time `until`, in `width` cells.
 
-    Each cell shows the last value known at its end; empty with fewer than two samples or no time between.
+    Each cell shows the last value known at its end. Empty with fewer than two samples, or without time between.
     """
     if len(samples) < 2 or width < 1 or until <= samples[0][0]:
         return ""

@@ -1,7 +1,8 @@
-"""States as glyph, word and role: colour is never the only sign."""
+"""States as glyph, word and role: color is never the only sign."""
 
 from dataclasses import dataclass
 
+from jobdeck.domain import glyphs
 from jobdeck.domain.attention import Attention, attention
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Stage
@@ -13,43 +14,46 @@ from jobdeck.tui.render.spans import Role
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a state looks: a glyph of one cell, a word, the role that colours both, and a word for narrow lists."""
+    """The look of a state."""
 
     glyph: str
+    """One cell."""
     word: str
     role: Role
+    """Determines the color."""
     short: str = ""
+    """The word for narrow lists."""
 
     def label(self, width: int) -> str:
-        """Return glyph and word, the short one where the other has no room."""
+        """Return glyph and word, or the short word if there is no room."""
         whole = f"{self.glyph} {self.word}"
         return whole if width_of(whole) <= width or not self.short else f"{self.glyph} {self.short}"
 
 
-FAILED = State("✗", "failed", Role.FAILED)
-STALLED = State("!", "stalled", Role.STALLED)
-BLIND = State("?", "unreachable", Role.BLIND, "unreach")
-LOST = State("?", "not found", Role.BLIND, "missing")
-PARTIAL = State("◐", "partial", Role.PARTIAL)
-RUNNING = State("●", "running", Role.RUNNING)
-QUEUED = State("○", "queued", Role.QUEUED)
-NEW = State("·", "new", Role.NEW)
-DONE = State("✓", "done", Role.DONE)
-CANCELLED = State("⊘", "cancelled", Role.CANCELLED, "cancel")
+FAILED = State(glyphs.FAILED, "failed", Role.FAILED)
+STALLED = State(glyphs.WARNING, "stalled", Role.STALLED)
+UNREACHABLE = State(glyphs.UNREACHABLE, "unreachable", Role.UNREACHABLE, "unreach")
+NOT_FOUND = State(glyphs.UNREACHABLE, "not found", Role.UNREACHABLE, "missing")
+PARTIAL = State(glyphs.PARTIAL, "partial", Role.PARTIAL)
+RUNNING = State(glyphs.RUNNING, "running", Role.RUNNING)
+QUEUED = State(glyphs.QUEUED, "queued", Role.QUEUED)
+NEW = State(glyphs.NEW, "new", Role.NEW)
+DONE = State(glyphs.DONE, "done", Role.DONE)
+CANCELLED = State(glyphs.CANCELLED, "cancelled", Role.CANCELLED, "cancel")
 
-ALL_STATES = (FAILED, STALLED, BLIND, LOST, PARTIAL, RUNNING, QUEUED, NEW, DONE, CANCELLED)
-"""Every state in the order of need; a status word we do not know counts as running."""
+ALL_STATES = (FAILED, STALLED, UNREACHABLE, NOT_FOUND, PARTIAL, RUNNING, QUEUED, NEW, DONE, CANCELLED)
+"""Every state, most urgent first; an unknown status word counts as running."""
 
-TROUBLE = frozenset({FAILED, STALLED, BLIND, LOST, PARTIAL})
-"""The states that a person should look into."""
+TROUBLE = frozenset({FAILED, STALLED, UNREACHABLE, NOT_FOUND, PARTIAL})
+"""The states that need attention."""
 
 ENDED = frozenset({FAILED, PARTIAL, DONE, CANCELLED})
-"""The states of jobs that have ended."""
+"""The states of finished jobs."""
 
 _BY_ATTENTION = {
     Attention.FAILED: FAILED,
     Attention.STALLED: STALLED,
-    Attention.UNREACHABLE: BLIND,
+    Attention.UNREACHABLE: UNREACHABLE,
     Attention.PARTIAL: PARTIAL,
     Attention.RUNNING: RUNNING,
     Attention.QUEUED: QUEUED,
@@ -65,10 +69,10 @@ _BY_PHASE = {
 }
 
 
-def counted_state(job: Job, now: Instant) -> State:
-    """Return which of `ALL_STATES` a job belongs to."""
+def state_category(job: Job, now: Instant) -> State:
+    """Return the one of `ALL_STATES` that a job belongs to."""
     if job.not_found and not job.terminal:
-        return LOST
+        return NOT_FOUND
     if job.phase is Phase.CANCELLED:
         return CANCELLED
     state = _BY_ATTENTION[attention(job, now)]
@@ -76,17 +80,17 @@ def counted_state(job: Job, now: Instant) -> State:
 
 
 def job_state(job: Job, now: Instant) -> State:
-    """Return how a job's state looks; a status word that we do not know is shown word for word."""
-    return shown_state(job, counted_state(job, now))
+    """Return the look of a job's state; an unknown status word is shown verbatim."""
+    return shown_state(job, state_category(job, now))
 
 
 def shown_state(job: Job, state: State) -> State:
-    """Return how a job that belongs to one of `ALL_STATES` looks."""
+    """Return the look of a job in one of `ALL_STATES`."""
     if state is RUNNING and job.phase is Phase.UNKNOWN and job.status is not None:
-        return State("●", clean(job.status[:64]), Role.NEW)
+        return State(glyphs.RUNNING, clean(job.status[:64]), Role.NEW)
     return state
 
 
 def stage_state(stage: Stage) -> State:
-    """Return how a stage's state looks."""
-    return _BY_PHASE.get(stage.phase) or State("·", clean(stage.status[:64]), Role.NEW)
+    """Return the look of a stage's state."""
+    return _BY_PHASE.get(stage.phase) or State(glyphs.NEW, clean(stage.status[:64]), Role.NEW)

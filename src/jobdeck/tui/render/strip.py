@@ -1,11 +1,11 @@
-"""The line under the header: how many jobs are in each state, and the errors that they failed with."""
+"""The line below the header: jobs per state, and the errors they failed with."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jobdeck.domain.text import one_line
 from jobdeck.report.failure_groups import ErrorGroup
-from jobdeck.tui.cell_text import clip, width_of
+from jobdeck.tui.cell_text import truncate, width_of
 from jobdeck.tui.job_filter import group_filter, state_filter
 from jobdeck.tui.render.spans import Line, Role, Span
 from jobdeck.tui.render.state import ALL_STATES, FAILED, State
@@ -16,7 +16,7 @@ GAP = "   "
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing on the strip, and the filter that a click on it sets."""
+    """A part of the strip, and the filter that a click on it sets."""
 
     text: str
     role: Role
@@ -25,7 +25,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class GroupLine:
-    """The line, and which filter is under which cells (first, one past the last)."""
+    """The line, and the filters under its cells (first, one past the last)."""
 
     line: Line
     places: tuple[tuple[int, int, str], ...] = ()
@@ -34,10 +34,10 @@ class GroupLine:
 def group_line(
     counts: Mapping[State, int], groups: Sequence[ErrorGroup], width: int, filtered: str = "", new_failures: int = 0
 ) -> GroupLine:
-    """Return the line for a width: whole words where there is room, and as many errors as fit.
+    """Return the strip for a width: full words if there is room, and as many errors as fit.
 
-    `filtered` is the list's filter: the entry that set it stands in brackets. `new_failures` are those that nobody has
-    looked at.
+    `filtered` is the list's filter; the entry for it is put in brackets. `new_failures` counts failures that have not
+    been on the screen.
     """
     errors = [Entry(f"{name(group)} ×{group.count}", Role.FAILED, group_filter(group)) for group in groups]
     there = [(state, counts[state]) for state in ALL_STATES if counts.get(state)]
@@ -55,8 +55,8 @@ def group_line(
 
 
 def name(group: ErrorGroup) -> str:
-    """Return what a group of failures is called on the strip."""
-    return clip(one_line(group.error, 2 * ERROR_CELLS), ERROR_CELLS)
+    """Return the name of a group of failures on the strip."""
+    return truncate(one_line(group.error, 2 * ERROR_CELLS), ERROR_CELLS)
 
 
 def _joined(states: Sequence[Entry], errors: Sequence[Entry], more: int, filtered: str) -> GroupLine:

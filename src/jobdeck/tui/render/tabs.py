@@ -1,4 +1,4 @@
-"""The tabs of the selected job beside its stages: result, raw body, timeline, difference. And any long text."""
+"""The tabs of the selected job besides its stages: result, raw body, timeline, diff; and long texts."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,18 +12,18 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import DROPPED_RESULT, EVICTED_RESULT, Job
 from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind, first_observation
-from jobdeck.tui.cell_text import DETAIL_LIMIT, LINE_LIMIT, clip, fit, wrap
+from jobdeck.tui.cell_text import DETAIL_LIMIT, LINE_LIMIT, pad, truncate, wrap
 from jobdeck.tui.jsontree import NONE, JsonTree, Node, readable, row_of
-from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, Span, clip_line, line_width
+from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, Span, line_width, truncate_line
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\],:]|[^\s"{}\[\],:]+')
 _DEEPEST = 24
 
 
 def layout(text: str) -> str:
-    r"""Return at most `DETAIL_LIMIT` characters of JSON `text`, indented; text cut anywhere still lays out.
+    r"""Return at most `DETAIL_LIMIT` characters of JSON `text`, indented, wherever the text was cut.
 
-    Escaped letters (``\u4e16``) are shown as letters; escapes that hide something unprintable stay escapes.
+    Escaped letters (``\u4e16``) are decoded, except unprintable ones.
     """
     out: list[str] = []
     depth = 0
@@ -48,7 +48,7 @@ def _newline(depth: int) -> str:
 
 
 def document_lines(text: str, width: int, *, plain: bool = False) -> list[Line]:
-    """Return a text as lines of at most `width` cells; nothing in it is interpreted, only coloured, if not `plain`."""
+    """Return a text as lines of at most `width` cells; Markdown is only colored, and not even that if `plain`."""
     if plain:
         return [((line, Role.TEXT),) for line in wrap(text, width)]
     lines: list[Line] = []
@@ -69,32 +69,32 @@ def document_lines(text: str, width: int, *, plain: bool = False) -> list[Line]:
 
 
 def keys_line(keys: Keys) -> Line:
-    """Return the line of keys under a sheet."""
+    """Return the line of keys below a dialog."""
     return tuple(span for key, label in keys for span in ((f" {key}", Role.KEY), (f" {label} ", Role.DIM)))
 
 
 ALWAYS = 2
-"""So many of the last keys of a dialog are always named: the way out of it, and its help."""
+"""This many last keys of a dialog are always shown: the way out, and the help."""
 
 
 def fitting_keys(keys: Keys, width: int) -> Line:
-    """Return the line of keys of a dialog, the most needed first; those that do not fit go, but for the last two."""
+    """Return the line of a dialog's keys, most important first; `ALWAYS` last ones stay when others are dropped."""
     keys = list(keys)
     while len(keys) > ALWAYS and line_width(keys_line(keys)) > width:
         del keys[-ALWAYS - 1]
-    return clip_line(keys_line(keys), width)
+    return truncate_line(keys_line(keys), width)
 
 
 Meanings = Mapping[str, Mapping[str, str]]
-"""What the values of facts mean, by the fact's name."""
+"""Meanings of the values of facts, by the name of the fact."""
 
 NO_MEANINGS: Meanings = MappingProxyType({})
 
 
 def meaning_of(meanings: Meanings, name: str, value: str) -> str | None:
-    """Return what a fact means; None for what speaks for itself.
+    """Return the meaning of a fact's value, or None if it has none.
 
-    A counted fact is explained word by word: ``company_page 3`` becomes ``3 matched through …``.
+    Counted values are explained one by one: ``company_page 3`` becomes ``3 matched through …``.
     """
     known = meanings.get(name)
     if not known:
@@ -107,7 +107,7 @@ def meaning_of(meanings: Meanings, name: str, value: str) -> str | None:
 
 
 def explained(facts: Iterable[tuple[str, str]], meanings: Meanings) -> list[tuple[str, str, str]]:
-    """Return name, value and meaning of the facts that a page explains."""
+    """Return name, value and meaning of the facts that the API's definition explains."""
     return [(name, value, meaning_of(meanings, name, value) or "") for name, value in facts if name in meanings]
 
 
@@ -115,7 +115,7 @@ _PIECES = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|nul
 
 
 class Tab(StrEnum):
-    """The tabs in their order; each value is its title."""
+    """The tabs in order; each value is a title."""
 
     STAGES = "Stages"
     RESULT = "Result"
@@ -126,48 +126,51 @@ class Tab(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobHistory:
-    """What is known of a job beside its state: where its progress came from, and what the tabs show."""
+    """The history of a job, for the tabs."""
 
     samples: tuple[tuple[float, float], ...] = ()
+    """(monotonic seconds, fraction) for each change of its progress."""
     moments: tuple[TimelineEvent, ...] = ()
     before: Job | None = None
+    """The job before its newest change."""
     content: ExchangeContent | None = None
+    """The exchange with its newest body."""
 
 
 def explained_lines(job: Job, meanings: Meanings, width: int) -> list[Line]:
-    """Return the facts that the API's page explains: the value, and what it means."""
+    """Return the facts that the API's definition explains, with their meanings."""
     lines: list[Line] = []
     for name, value, meaning in explained(job.facts, meanings):
         spans: list[Span] = [(f"{name} ", Role.DIM), (clean(value[:256]), Role.STRONG)]
         if line_width(spans) + len(meaning) + 2 <= width or not meaning:
-            lines.append(clip_line((*spans, (f"  {meaning}", Role.TEXT)), width))
+            lines.append(truncate_line((*spans, (f"  {meaning}", Role.TEXT)), width))
         else:
-            lines += [clip_line(spans, width), clip_line((("  ", Role.TEXT), (meaning, Role.TEXT)), width)]
+            lines += [truncate_line(spans, width), truncate_line((("  ", Role.TEXT), (meaning, Role.TEXT)), width)]
     return [*lines, EMPTY] if lines else lines
 
 
 def tree_line(tree: JsonTree, node: Node, width: int) -> Line:
     """Return one node of a result's tree."""
     indent = "  " * min(node.depth, max(1, width // 6))
-    if node.more != NONE:
-        return clip_line(((f"{indent}… ", Role.FAINT), (node.label, Role.KEY)), width)
-    mark = "  " if node.box == NONE else "▾ " if tree.is_open(node) else "▸ "
+    if node.next_page != NONE:
+        return truncate_line(((f"{indent}… ", Role.FAINT), (node.label, Role.KEY)), width)
+    mark = "  " if node.container == NONE else "▾ " if tree.is_open(node) else "▸ "
     value = tree.index.preview(node)
     spans: list[Span] = [(indent + mark, Role.DIM)]
     if node.label:
         spans.append((clean(readable(node.label[:256])) + ": ", Role.NAME))
-    spans.append((clean(readable(value)), Role.DIM if node.box != NONE else _value_role(value)))
-    return clip_line(spans, width)
+    spans.append((clean(readable(value)), Role.DIM if node.container != NONE else _value_role(value)))
+    return truncate_line(spans, width)
 
 
 def raw_lines(content: ExchangeContent | None, job_id: str, width: int, missing: str = "") -> list[Line]:
-    """Return the last body, laid out and coloured, as far as it may be shown; of a list the row of the job.
+    """Return the latest body, indented and colored; of a list response only the job's row.
 
-    `missing` says why there is none.
+    `missing` is shown if there is no body.
     """
     body = content.body if content is not None else None
     if content is None or body is None:
-        return [clip_line(((missing, Role.DIM),), width)]
+        return [truncate_line(((missing, Role.DIM),), width)]
     at = humanize.format_time(content.exchange.started.us)
     head: list[Span] = [("body ", Role.DIM), (humanize.format_size(len(body)), Role.TEXT), (f"  {at}", Role.DIM)]
     text = body.decode("utf-8", "replace")
@@ -181,11 +184,11 @@ def raw_lines(content: ExchangeContent | None, job_id: str, width: int, missing:
     if len(text) > DETAIL_LIMIT or len(lines) > LINE_LIMIT - 1:
         head.append((f"  truncated, {len(body)} bytes", Role.WARN))
     head += [("  o", Role.KEY), (" saves the whole", Role.DIM)]
-    return [clip_line(line, width) for line in (head, EMPTY, *lines)]
+    return [truncate_line(line, width) for line in (head, EMPTY, *lines)]
 
 
 def timeline_lines(moments: Sequence[TimelineEvent], now: Instant, width: int, id_name: str = "request") -> list[Line]:
-    """Return every change of phase and stage with its time and the ID that support asks for, the newest first."""
+    """Return every change of phase and stage with its time and the ID for support, newest first."""
     if not moments:
         return [(("no changes yet", Role.DIM),)]
     first = first_observation(moments)
@@ -195,7 +198,7 @@ def timeline_lines(moments: Sequence[TimelineEvent], now: Instant, width: int, i
 
 
 def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[Line]:
-    """Return what differs between a job's state before its newest change and its state now."""
+    """Return the differences between a job before its newest change and now."""
     if before is None or before.observed is None or job.observed is None:
         return [(("no changes in this run", Role.DIM),)]
     old, new = dict(_fields(before)), dict(_fields(job))
@@ -205,41 +208,41 @@ def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[L
     for name in [*new, *(name for name in old if name not in new)]:
         if old.get(name) == new.get(name):
             continue
-        lines.append(((clip(name, width), Role.DIM),))
+        lines.append(((truncate(name, width), Role.DIM),))
         for sign, value, role in (("- ", old.get(name), Role.DIM), ("+ ", new.get(name), Role.STRONG)):
             if value is not None:
                 first, *rest = wrap(value, width - 2, limit=4_096, most=12)
                 lines += [((sign + first, role),), *((("  " + text, role),) for text in rest)]
     if len(lines) == 2:
         lines.append((("no visible differences", Role.DIM),))
-    return [clip_line(line, width) for line in lines]
+    return [truncate_line(line, width) for line in lines]
 
 
 def _moment(moment: TimelineEvent, now: Instant, width: int, id_name: str, *, first: bool) -> Iterator[Line]:
     before = "first seen" if first else moment.before
     change = " → ".join(part for part in (before, moment.after) if part)
-    kind = moment.kind.value if moment.stage is None else clip(moment.stage, 20)
+    kind = moment.kind.value if moment.stage is None else truncate(moment.stage, 20)
     role = Role.TEXT
     if moment.after == "failed":
         role = Role.FAILED
     elif moment.kind in {TimelineEventKind.PROBLEM, TimelineEventKind.ANOMALY}:
-        role = Role.BLIND if moment.kind is TimelineEventKind.PROBLEM else Role.WARN
+        role = Role.UNREACHABLE if moment.kind is TimelineEventKind.PROBLEM else Role.WARN
     word = "" if moment.text in {moment.after, ""} else f"  {clean(moment.text[:512])}"
     spans: list[Span] = [
         (f"{humanize.format_recent(moment.at_us, now)} ", Role.DIM),
-        (fit(kind, 11) + " ", Role.DIM),
+        (pad(kind, 11) + " ", Role.DIM),
         (change, role),
         (word if change else word.lstrip(), Role.TEXT if change else role),
     ]
-    told: list[Span] = []
+    ids: list[Span] = []
     if moment.request_id:
-        told = [(f"{id_name} ", Role.DIM), (clean(moment.request_id[:256]), Role.ID)]
-    gap = width - line_width(spans) - line_width(told)
-    if not told or gap >= 2:
-        yield clip_line((*spans, (" " * gap if told else "", Role.TEXT), *told), width)
+        ids = [(f"{id_name} ", Role.DIM), (clean(moment.request_id[:256]), Role.ID)]
+    gap = width - line_width(spans) - line_width(ids)
+    if not ids or gap >= 2:
+        yield truncate_line((*spans, (" " * gap if ids else "", Role.TEXT), *ids), width)
     else:
-        yield clip_line(spans, width)
-        yield clip_line((("          ", Role.TEXT), *told), width)
+        yield truncate_line(spans, width)
+        yield truncate_line((("          ", Role.TEXT), *ids), width)
 
 
 def _fields(job: Job) -> Iterator[tuple[str, str]]:

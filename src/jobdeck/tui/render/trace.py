@@ -1,4 +1,4 @@
-"""The exchanges of one job as lines: when, what came of it, what to do about it, and the ID that support asks for."""
+"""The exchanges of one job as lines: time, outcome, what to do about it, and the ID for support."""
 
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 
-from jobdeck.domain import humanize
+from jobdeck.domain import glyphs, humanize
 from jobdeck.domain.exchange import Exchange, ExchangeId
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
@@ -14,23 +14,26 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.text import clean, one_line
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
-from jobdeck.tui.cell_text import clip, fit, middle, width_of, wrap
-from jobdeck.tui.render.spans import Line, Role, Span, clip_line, justify, line_width
+from jobdeck.tui.cell_text import elide_middle, pad, truncate, width_of, wrap
+from jobdeck.tui.render.spans import Line, Role, Span, justify, line_width, truncate_line
 
 BAD_ENDS = frozenset({Phase.FAILED.value, Phase.PARTIAL.value})
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeNotes:
-    """Words by exchange, and those exchanges that showed a job, or one of its stages, to end badly or to succeed."""
+    """What a job's exchanges showed."""
 
     words: Mapping[ExchangeId, str] = field(default_factory=dict)
+    """The change that an exchange showed, in words."""
     bad: frozenset[ExchangeId] = frozenset()
+    """Exchanges that showed the job or a stage to fail or to be partial."""
     good: frozenset[ExchangeId] = frozenset()
+    """Exchanges that showed the job to succeed."""
 
 
 def exchange_notes(job: Job, moments: Iterable[TimelineEvent], exchanges: Iterable[Exchange]) -> ExchangeNotes:
-    """Return what a job's timeline says of each of its `exchanges`, which are newest first."""
+    """Return what a job's timeline says about its `exchanges`, which are newest first."""
     known: dict[str | None, list[ExchangeId]] = {}
     for exchange in exchanges:
         known.setdefault(exchange.support_id, []).append(exchange.id)
@@ -42,7 +45,7 @@ def exchange_notes(job: Job, moments: Iterable[TimelineEvent], exchanges: Iterab
         same = known.get(moment.request_id)
         if moment.request_id is None or not same:
             continue
-        # Of several with that ID, it was the newest one that had begun by then.
+        # If several exchanges have this ID, it was the newest one that had been sent by then.
         notifier = next((each for each in same if each[1] <= moment.at_us), same[-1])
         text = _words(moment)
         if text:
@@ -75,19 +78,17 @@ def _words(moment: TimelineEvent) -> str:
 
 
 LEAST_RUN = 3
-"""Exchanges that said the same and take one line: two would hide as much as they spare."""
+"""Fewer exchanges with the same outcome are not folded: two would hide as much as they save."""
 
 
 @dataclass(frozen=True, slots=True)
 class TraceRow:
-    """An exchange, or (`folded`) a run of at least `LEAST_RUN` of which every one said the same, newest first.
-
-    `opened` is the line over a run whose exchanges are shown below it.
-    """
+    """An exchange, or, if `folded`, a run of at least `LEAST_RUN` with the same outcome, newest first."""
 
     exchanges: tuple[Exchange, ...]
     folded: bool = False
     opened: bool = False
+    """The exchanges of this run are shown below its line."""
 
     @property
     def newest(self) -> Exchange:
@@ -96,9 +97,9 @@ class TraceRow:
 
 
 def fold(exchanges: Sequence[Exchange], notes: ExchangeNotes, opened: Container[ExchangeId] = ()) -> list[TraceRow]:
-    """Return the rows of a trace: runs of exchanges that said the same take one, but the newest stands by itself.
+    """Return the rows of a trace: runs with the same outcome are folded, but the newest exchange stands alone.
 
-    A run with one in it that is in `opened` (`Exchange.id`) is followed by its exchanges.
+    A run that contains one of the `opened` exchanges is followed by its exchanges.
     """
     rows = [TraceRow((one,)) for one in exchanges[:1]]
     for answer, group in groupby(exchanges[1:], partial(_same_answer, notes)):
@@ -114,17 +115,17 @@ def fold(exchanges: Sequence[Exchange], notes: ExchangeNotes, opened: Container[
 
 
 def _same_answer(notes: ExchangeNotes, exchange: Exchange) -> tuple[object, ...] | None:
-    """Return what exchanges of one run have in common; None for one that showed something new."""
+    """Return what the exchanges of a run have in common; None for an exchange that showed something new."""
     this = exchange.id
     if this in notes.words or this in notes.bad or this in notes.good:
         return None
     problem = exchange.problem
-    # A request to cancel stands between the polls before and after it.
+    # The method is part of it: a cancel request separates the polls before and after it.
     return (exchange.method, exchange.http_status, exchange.part, None if problem is None else problem.kind)
 
 
 def fold_line(row: TraceRow, now: Instant, width: int) -> Line:
-    """Return the line of a run: from when to when, how many, what they said, and the ID of the newest."""
+    """Return the line of a run: time range, count, outcome, and the ID of the newest."""
     newest, oldest = row.newest, row.exchanges[-1]
     since, until = (humanize.format_recent(one.started.us, now) for one in (oldest, newest))
     problem = newest.problem
@@ -137,7 +138,7 @@ def fold_line(row: TraceRow, now: Instant, width: int) -> Line:
         (said, Role.DIM if problem is None else glyph[1]),
     )
     if newest.support_id is None:
-        return clip_line(line, width)
+        return truncate_line(line, width)
     ids: Line = ((f"{id_label(newest)} ", Role.DIM), (clean(newest.support_id[:256]), Role.ID), (" ", Role.TEXT))
     return justify(line, ids, width)
 
@@ -146,8 +147,8 @@ PROFILE_CELLS = 24
 
 
 def advice(problem: Problem, exchange: Exchange, now: Instant) -> str:
-    """Return what a problem asks of a person, or why it asks nothing."""
-    profile = clip(exchange.profile, PROFILE_CELLS)
+    """Return what the user should do about a problem, or why nothing."""
+    profile = truncate(exchange.profile, PROFILE_CELLS)
     match problem.kind:
         case ProblemKind.RATE_LIMIT:
             return _wait(problem, exchange, now)
@@ -196,36 +197,36 @@ NOTHING = ExchangeNotes()
 LEAST_PATH = 10
 INDENT = "  "
 MOST_LINES = 3
-"""Lines that the rest of what came of a request may take."""
+"""Lines that the rest of an outcome may take."""
 
 ONE_LINE_FROM = 176
-"""Cells from which an exchange and its whole request ID fit on one line with room for what to do about it."""
+"""Minimum width for an exchange with its full request ID and an outcome on one line."""
 
 
 def trace_lines(
     exchange: Exchange, now: Instant, width: int, notes: ExchangeNotes = NOTHING, *, whole: bool = False
 ) -> tuple[Line, ...]:
-    """Return one line about an exchange, or two when the ID needs its own.
+    """Return one line about an exchange, or two if the ID needs its own.
 
-    `notes` knows what an exchange changed (``queued → running``). What came of a request is cut to its line unless the
-    `whole` of it is wanted, which may take up to `MOST_LINES` more.
+    `notes` contains what an exchange changed (``queued → running``). The outcome is cut to its line, or, if `whole`,
+    continued on up to `MOST_LINES` more.
     """
     head: Line = (
         _glyph(exchange, notes),
         (f"{humanize.format_recent(exchange.started.us, now)} ", Role.DIM),
-        (f"{clip(exchange.method, 6)} ", Role.DIM),
+        (f"{truncate(exchange.method, 6)} ", Role.DIM),
     )
-    tail: Line = (_status(exchange), (fit(humanize.format_latency(exchange.duration), 6, right=True) + "  ", Role.DIM))
+    tail: Line = (_status(exchange), (pad(humanize.format_latency(exchange.duration), 6, right=True) + "  ", Role.DIM))
     text, role = _outcome(exchange, now, notes.words)
-    # The path is that of the same job on nearly every line: what came of the request has the better right to room.
+    # The path is the same on nearly every line, so that the outcome gets the room.
     if width >= ONE_LINE_FROM:
         path_width = min(31, max(10, (width - 146) // 2))
-        path = fit(short_path(exchange.url, path_width), path_width) + " "
+        path = pad(short_path(exchange.url, path_width), path_width) + " "
         ids = _id_spans(exchange, "")
         room = width - line_width(ids) - 2
         line = (*head, (path, Role.TEXT), *tail)
         first, rest = _broken(text, room - line_width(line), width) if whole else (text, [])
-        line = clip_line((*line, (first, role)), room)
+        line = truncate_line((*line, (first, role)), room)
         return (justify(line, (*ids, (" ", Role.TEXT)), width), *(((INDENT + more, role),) for more in rest))
     under: Line = ((INDENT, Role.TEXT), *_id_spans(exchange, INDENT))
     room = min(31, width - line_width(under) - 2)
@@ -233,52 +234,53 @@ def trace_lines(
         under = (*under, (f"  {short_path(exchange.url, room)}", Role.DIM))
     line = (*head, *tail)
     first, rest = _broken(text, width - line_width(line), width) if whole else (text, [])
-    lines = [clip_line((*line, (first, role)), width), *(((INDENT + more, role),) for more in rest)]
-    return (*lines, clip_line(under, width))
+    lines = [truncate_line((*line, (first, role)), width), *(((INDENT + more, role),) for more in rest)]
+    return (*lines, truncate_line(under, width))
 
 
 def lines_per_exchange(width: int) -> int:
-    """Return how many lines an exchange takes at a width."""
+    """Return the number of lines of an exchange at a width."""
     return 1 if width >= ONE_LINE_FROM else 2
 
 
 def short_path(url: str, width: int) -> str:
-    """Return the path of a URL in at most `width` cells: its last part is what tells requests apart."""
+    """Return the path of a URL in at most `width` cells, keeping its last part, which differs most."""
     path = clean(_PATH.sub("", url[:2_048]) or "/")
     if width_of(path) <= width:
         return path
     last = path.rsplit("/", 1)[-1]
-    return f"…/{middle(last, width - 2)}" if last and width > 8 else middle(path, width)
+    return f"…/{elide_middle(last, width - 2)}" if last and width > 8 else elide_middle(path, width)
 
 
 def id_label(exchange: Exchange) -> str:
-    """Return what kind of ID an exchange has for support."""
+    """Return which kind of ID an exchange has for support."""
     return "request" if exchange.request_id else "trace"
 
 
 def _glyph(exchange: Exchange, notes: ExchangeNotes) -> Span:
-    """Return what an answer showed of the job; how HTTP went, its status tells."""
+    """Return the glyph for what a response showed about the job; its status shows how HTTP went."""
     this = exchange.id
     if exchange.problem is None:
         if this in notes.bad:
-            return "✗ ", Role.FAILED
+            return f"{glyphs.FAILED} ", Role.FAILED
         if this in notes.good:
-            return "✓ ", Role.DONE
-        return ("● ", Role.RUNNING) if this in notes.words else ("· ", Role.DIM)
-    return ("✗ ", Role.FAILED) if exchange.problem.kind.reached_server else ("? ", Role.BLIND)
+            return f"{glyphs.DONE} ", Role.DONE
+        return (f"{glyphs.RUNNING} ", Role.RUNNING) if this in notes.words else (f"{glyphs.NEW} ", Role.DIM)
+    reached = exchange.problem.kind.reached_server
+    return (f"{glyphs.FAILED} ", Role.FAILED) if reached else (f"{glyphs.UNREACHABLE} ", Role.UNREACHABLE)
 
 
 def _status(exchange: Exchange) -> Span:
     if exchange.http_status is None:
         return "  –", Role.DIM
     good = 200 <= exchange.http_status < 300
-    return fit(str(exchange.http_status), 3), Role.TEXT if good else Role.FAILED
+    return pad(str(exchange.http_status), 3), Role.TEXT if good else Role.FAILED
 
 
 def _outcome(exchange: Exchange, now: Instant, notes: Mapping[ExchangeId, str]) -> Span:
     problem = exchange.problem
     if problem is not None:
-        # What to do comes first: the server's own words are in the job's pane, whole.
+        # The advice comes first: the job's pane has the server's message in full.
         return f"{advice(problem, exchange, now)} · {one_line(problem.message[:1_024])}", Role.TEXT
     note = notes.get(exchange.id)
     if note:
@@ -287,7 +289,7 @@ def _outcome(exchange: Exchange, now: Instant, notes: Mapping[ExchangeId, str]) 
 
 
 def _broken(text: str, room: int, width: int) -> tuple[str, list[str]]:
-    """Return what of a text fits into `room` cells of one line, and the rest as indented lines of `width` cells."""
+    """Return the start of a text that fits into `room` cells, and the rest as lines for `width` cells with indent."""
     if width_of(text) <= room or room < LEAST_PATH:
         return text, []
     first = wrap(text, room)[0]

@@ -1,1 +1,1 @@
-"""Screens: the deck, and what comes in front of it."""
+"""The deck, and the dialogs in front of it."""

@@ -1,4 +1,4 @@
-"""The sheet for adding targets: paste many, see what is understood before anything is added."""
+"""The dialog for adding targets, which shows what was recognized before anything is added."""
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar
@@ -15,13 +15,13 @@ from jobdeck.app.session import Parsed, RejectedTarget
 from jobdeck.domain import humanize
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, one_line
-from jobdeck.tui.cell_text import middle
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.cell_text import elide_middle
+from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.static import LinesWidget
 
 PARSE_AFTER = 0.1
-"""Seconds without a change before the text is understood anew: typing stays fluent in a long paste."""
+"""Seconds without a change before the text is parsed again, so that typing in a long paste stays fluent."""
 
 REFUSALS_SHOWN = 5
 PLACEHOLDER = """\
@@ -33,11 +33,11 @@ or 202 response bodies (JSON)"""
 
 
 class ParsePreview(LinesWidget):
-    """What would be added, and what is refused and why."""
+    """The jobs that would be added, and the rejected texts with reasons."""
 
 
 class AddHint(LinesWidget):
-    """The keys of the sheet; a click is as good as ctrl+s."""
+    """The keys of the dialog; a click is the same as ctrl+s."""
 
     class Pressed(Message):
         """The line was clicked."""
@@ -49,7 +49,7 @@ class AddHint(LinesWidget):
 
 
 class AddScreen(Dialog[None]):
-    """Asks for targets, and stays with what was pasted until `add` takes what is understood of it."""
+    """Asks for targets, and stays open until `add` accepts the recognized ones."""
 
     SUBJECT = "Add"
     KEYS = (
@@ -67,7 +67,7 @@ class AddScreen(Dialog[None]):
         keep: Callable[[str], object] = lambda _: None,
         text: str = "",
     ) -> None:
-        """Ask for targets; `text` is what has been pasted already, and `keep` is given what is left without adding."""
+        """Create the dialog with pasted `text`; `keep` gets the text that is left on closing."""
         super().__init__()
         self._keep = keep
         self._text = text
@@ -80,25 +80,25 @@ class AddScreen(Dialog[None]):
 
     @property
     def keys(self) -> Keys:
-        """The keys, and how many jobs the first of them would add."""
+        """The keys, with the number of jobs that would be added."""
         count = len(self._parsed.targets)
         add = f"add {humanize.pluralize(count, 'job')}" if count else "add"
         return ("ctrl+s", add), ("enter", "next line"), ("esc", "back")
 
     def _key_lines(self, width: int) -> Sequence[Line]:
-        """Return the line of keys; what can be added stands out."""
+        """Return the line of keys, highlighting ctrl+s if there is something to add."""
         ((key, (label, role), *rest),) = super()._key_lines(width)
         strong = self._parsed.targets and key[0].strip() == "ctrl+s"
         return ((key, (label, Role.STRONG if strong else role), *rest),)
 
     @property
     def help_key(self) -> str:
-        """The key that shows the help: a question mark is text."""
+        """The key of the help: a question mark is text here."""
         return "f1"
 
     def compose(self) -> ComposeResult:
-        """Lay out what to do, the text, what is understood of it, and the keys."""
-        with Vertical(classes="sheet"):
+        """Lay out heading, text, preview and keys."""
+        with Vertical(classes="dialog"):
             yield LinesWidget(_heading)
             text = TextArea(self._text, placeholder=PLACEHOLDER, soft_wrap=False, show_line_numbers=False)
             text.cursor_blink = False
@@ -107,19 +107,19 @@ class AddScreen(Dialog[None]):
             yield self.key_line
 
     def action_leave(self) -> None:
-        """Go back; what is there comes again with the next time."""
+        """Close, keeping the text for the next time."""
         self._keep(self.query_one(TextArea).text)
         super().action_leave()
 
     def on_mount(self) -> None:
-        """Understand what has been pasted already; what follows goes behind it."""
+        """Parse the pasted text, and put the cursor behind it."""
         if self._text:
             text = self.query_one(TextArea)
             text.move_cursor(text.document.end)
             self._understand()
 
     def on_text_area_changed(self) -> None:
-        """Understand the text when it has come to rest."""
+        """Parse the text after a pause in typing."""
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(PARSE_AFTER, self._understand)
@@ -129,7 +129,7 @@ class AddScreen(Dialog[None]):
         self.action_add()
 
     def action_add(self) -> None:
-        """Add what is understood of the text as it is now, and leave; stay when that is nothing, or is not taken."""
+        """Add the jobs in the current text and close; stay open if there are none or they are not accepted."""
         self._understand()
         if self._parsed.targets:
             if self._add(self._parsed.targets):
@@ -149,7 +149,7 @@ class AddScreen(Dialog[None]):
 
 
 def understood_lines(parsed: Parsed, known: Sequence[JobKey], width: int) -> Sequence[Line]:
-    """Return what was understood of a text; `known` are those of its jobs that are watched already."""
+    """Return the preview of a parsed text; `known` are its jobs that are watched already."""
     if not parsed.targets and not parsed.refused:
         return (((" No IDs yet.", Role.DIM),),)
     lines: list[Line] = []
@@ -164,20 +164,20 @@ def understood_lines(parsed: Parsed, known: Sequence[JobKey], width: int) -> Seq
             ((f" ✓ {humanize.pluralize(len(parsed.targets), 'job')}", Role.DONE), (f": {what}{already}", Role.TEXT))
         )
         if len(parsed.targets) <= 2:
-            lines.extend(((f"   {middle(str(target.key), width - 4)}", Role.DIM),) for target in parsed.targets)
+            lines.extend(((f"   {elide_middle(str(target.key), width - 4)}", Role.DIM),) for target in parsed.targets)
     if parsed.refused:
         lines.append(((f" ✗ {len(parsed.refused)} refused", Role.FAILED),))
         for refused in parsed.refused[:REFUSALS_SHOWN]:
-            text = middle(one_line(refused.text, 200), max(12, width // 3))
+            text = elide_middle(one_line(refused.text, 200), max(12, width // 3))
             lines.append(((f"   {text}  ", Role.TEXT), (_reason(refused), Role.DIM)))
         more = len(parsed.refused) - REFUSALS_SHOWN
         if more > 0:
             lines.append(((f"   … and {more} more", Role.DIM),))
-    return tuple(clip_line(line, width) for line in lines)
+    return tuple(truncate_line(line, width) for line in lines)
 
 
 def _reason(refused: RejectedTarget) -> str:
-    """Return why a text is refused without the text, which stands before it already."""
+    """Return the reason of a rejection without the text, which is shown before it."""
     named, colon, why = refused.reason.partition(": ")
     repeated = colon and refused.text.startswith(named.rstrip("…"))
     return one_line(why if repeated else refused.reason)
@@ -185,4 +185,4 @@ def _reason(refused: RejectedTarget) -> str:
 
 def _heading(width: int) -> Sequence[Line]:
     text = "  IDs or poll URLs, or paste 202 responses"
-    return (clip_line(((" Add targets", Role.STRONG), (text, Role.DIM)), width),)
+    return (truncate_line(((" Add targets", Role.STRONG), (text, Role.DIM)), width),)

@@ -1,4 +1,4 @@
-"""The dialog before jobs are cancelled: it names them, and a word has to be typed."""
+"""The confirmation before jobs are cancelled: it lists them, and a word must be typed."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,24 +9,24 @@ from textual.widgets import Input
 
 from jobdeck.domain import humanize
 from jobdeck.domain.text import one_line
-from jobdeck.tui.cell_text import fit, middle
+from jobdeck.tui.cell_text import elide_middle, pad
 from jobdeck.tui.job_table import Row
-from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.render.spans import EMPTY, Line, Role, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.static import LinesWidget
 
 CONFIRMATION = "cancel"
 NAMED = 10
-"""Jobs that are named; of more it says how many."""
+"""The number of jobs that are listed by ID."""
 
 _STATE_CELLS = 14
 _ID_CELLS = 34
 
 
 class CancelScreen(Dialog[None]):
-    """Names the jobs that would be cancelled, and calls `cancel` once their number or the word is typed.
+    """Lists the jobs that would be cancelled, and calls `cancel` after their number or the word was typed.
 
-    `left_out` says which of the selected ones would not be, and why; it is empty for none.
+    `left_out` says which selected jobs would not be cancelled, and why; empty if none.
     """
 
     SUBJECT = "Cancel jobs"
@@ -41,8 +41,8 @@ class CancelScreen(Dialog[None]):
         self._refused = False
 
     def compose(self) -> ComposeResult:
-        """Lay out the jobs, the question, what is typed, and the keys."""
-        with Vertical(classes="sheet"):
+        """Lay out the jobs, the question, the input and the keys."""
+        with Vertical(classes="dialog"):
             yield LinesWidget(self._lines, id="cancelled")
             text = Input(compact=True, max_length=20, id="confirm")
             text.cursor_blink = False
@@ -51,7 +51,7 @@ class CancelScreen(Dialog[None]):
 
     @on(Input.Submitted, "#confirm")
     def confirm(self, event: Input.Submitted) -> None:
-        """Cancel the jobs, or say what has to be typed."""
+        """Cancel the jobs, or show what has to be typed."""
         event.stop()
         if event.value.strip() in {CONFIRMATION, str(len(self._rows))}:
             self._cancel()
@@ -62,7 +62,7 @@ class CancelScreen(Dialog[None]):
 
     @property
     def help_key(self) -> str:
-        """The key that shows the help: a question mark is text."""
+        """The key of the help: a question mark is text here."""
         return "f1"
 
     def _lines(self, width: int) -> Sequence[Line]:
@@ -73,9 +73,9 @@ class CancelScreen(Dialog[None]):
         ]
         for row in self._rows[:NAMED]:
             key = row.job.key
-            state = (f" {fit(row.state.label(_STATE_CELLS - 1), _STATE_CELLS)}", row.state.role)
+            state = (f" {pad(row.state.label(_STATE_CELLS - 1), _STATE_CELLS)}", row.state.role)
             place = one_line(f"{key.profile}  {key.account_group or ''}", 200)
-            lines.append((state, (fit(middle(key.id, _ID_CELLS - 2), _ID_CELLS), Role.NAME), (place, Role.DIM)))
+            lines.append((state, (pad(elide_middle(key.id, _ID_CELLS - 2), _ID_CELLS), Role.NAME), (place, Role.DIM)))
         if count > NAMED:
             lines.append(((f" and {count - NAMED:,} more", Role.DIM),))
         if self._left_out:
@@ -83,4 +83,4 @@ class CancelScreen(Dialog[None]):
         accepted = f"{CONFIRMATION} or {count}"
         wanted: Line = ((f" Type {accepted} to confirm:", Role.TEXT),)
         lines += [EMPTY, ((f" Nothing sent: type {accepted} to confirm:", Role.WARN),) if self._refused else wanted]
-        return tuple(clip_line(line, width) for line in lines)
+        return tuple(truncate_line(line, width) for line in lines)

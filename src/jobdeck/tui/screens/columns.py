@@ -1,4 +1,4 @@
-"""The sort menu: by which column, which way round, and which columns there are."""
+"""The sort menu: sort column, order, and visible columns."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -8,21 +8,21 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 
-from jobdeck.tui.cell_text import fit
+from jobdeck.tui.cell_text import pad
 from jobdeck.tui.job_table import Order
 from jobdeck.tui.render.columns import CHOSEN, ColumnChoice, Name
 from jobdeck.tui.render.row import DOWN, UP
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.cursor_list import CursorList
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.static import LinesWidget
 
 NAME_CELLS = 12
 
 
 class ColumnsScreen(Dialog[None]):
-    """Sorts the list and chooses its columns; every change is seen at once."""
+    """Sorts the list and chooses its columns; changes are visible at once."""
 
     SUBJECT = "Sort and columns"
     KEYS = (("enter", "sort"), ("space", "show/hide"), ("r", "reverse"), ("w", "wide"), ("esc", "back"))
@@ -34,47 +34,47 @@ class ColumnsScreen(Dialog[None]):
         ("q,S", "leave", "back"),
     ]
 
-    def __init__(self, pane: JobPane) -> None:
+    def __init__(self, pane: ListPane) -> None:
         super().__init__()
         self._pane = pane
         self._list = CursorList(self._column_line, lambda name: name, id="columns", cursor=pane.order.by)
 
     def compose(self) -> ComposeResult:
-        """Lay out the columns over the keys."""
-        with Vertical(classes="sheet"):
+        """Lay out the columns and the keys."""
+        with Vertical(classes="dialog"):
             yield LinesWidget(self._heading, id="columns-heading")
             yield self._list
             yield self.key_line
 
     def on_mount(self) -> None:
-        """Show the columns as they are."""
+        """Show the columns."""
         self._draw()
         self.set_focus(self._list)
 
     @property
     def keys(self) -> Keys:
-        """The keys of the column under the cursor: some columns are always there."""
+        """The keys for the column under the cursor: some columns cannot be hidden."""
         return tuple(one for one in self.KEYS if one[0] != "space" or self._list.selected in CHOSEN)
 
     @on(CursorList.Moved)
     def cursor_moved(self) -> None:
-        """Name the keys of the column under the cursor."""
+        """Update the keys for the column under the cursor."""
         self.draw_keys()
 
     @on(CursorList.Chosen)
     def action_sort(self) -> None:
-        """Sort by the column under the cursor, and go back; by the one it is sorted by already, the other way round."""
+        """Sort by the column under the cursor, or reverse the order if it is the current one, and close."""
         if self._list.selected is not None:
             self._pane.sort_by(self._list.selected)
         self.dismiss(None)
 
     def action_reverse(self) -> None:
-        """Sort the other way round."""
+        """Reverse the sort order."""
         self._pane.reverse()
         self._draw()
 
     def action_choose(self) -> None:
-        """Have the column under the cursor always, never, or where there is room."""
+        """Show the column under the cursor always, never, or if there is room."""
         name = self._list.selected
         if name is None:
             return
@@ -85,7 +85,7 @@ class ColumnsScreen(Dialog[None]):
             self.notify(f"{name} is always shown", markup=False)
 
     def action_wide(self) -> None:
-        """Have every column, or as many as suit the width."""
+        """Toggle between every column and the columns that suit the width."""
         self._pane.toggle_wide()
         self._draw()
 
@@ -98,11 +98,11 @@ class ColumnsScreen(Dialog[None]):
 
     def _heading(self, width: int) -> Sequence[Line]:
         wide = "  wide: every column" if self._pane.jobs.column_choice.wide else ""
-        return (clip_line(((" Sort and columns", Role.STRONG), (wide, Role.DIM)), width),)
+        return (truncate_line(((" Sort and columns", Role.STRONG), (wide, Role.DIM)), width),)
 
 
 def column_line(name: Name, choice: ColumnChoice, order: Order) -> Line:
-    """Return the line of a column: its name, which way round it is sorted, and whether it is shown."""
+    """Return the line of a column: name, sort direction, visibility."""
     arrow = (UP if order.reverse else DOWN) if order.by is name else " "
     if name not in CHOSEN:
         shown = ""
@@ -113,4 +113,4 @@ def column_line(name: Name, choice: ColumnChoice, order: Order) -> Line:
     else:
         shown = "shown" if choice.wide else "shown where there is room"
     meaning = " by need" if name is Name.STATE else ""
-    return ((fit(f"{name}{meaning}", NAME_CELLS + 4), Role.TEXT), (f" {arrow}  ", Role.KEY), (shown, Role.DIM))
+    return ((pad(f"{name}{meaning}", NAME_CELLS + 4), Role.TEXT), (f" {arrow}  ", Role.KEY), (shown, Role.DIM))

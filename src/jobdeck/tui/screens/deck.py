@@ -1,4 +1,4 @@
-"""The main screen: the list, the selected job and its trace in step with the engine, and all that keys do there."""
+"""The main screen: the list, the selected job and its trace, kept up to date with the engine, and its keys."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -44,7 +44,7 @@ from jobdeck.tui.terminal_title import TerminalTitle
 from jobdeck.tui.theme import ThemePreference
 from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.job_list import JobList
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.panes import Panes
 from jobdeck.tui.widgets.split import STEP
 from jobdeck.tui.widgets.static import Banner, Footer, GroupStrip, Header, TabRule
@@ -52,43 +52,43 @@ from jobdeck.tui.widgets.trace import Trace
 from jobdeck.tui.widgets.tree_pane import TreePane
 
 STRIP_FROM = 16
-"""Lines of a screen from which on states and errors have a line of their own."""
+"""Minimum screen height for a line of states and errors."""
 
 OWN_KEYS = {Group.MOVE, Group.REPLAY}
-"""The groups whose keys others bind: what they move in, and a replay."""
+"""Groups whose keys are bound elsewhere: by the panes, and by the replay."""
 
 THEME_SECONDS = 1.5
-"""Gone before the next but one: who goes through all themes looks at the screen, not at a pile of notices."""
+"""Short, so that cycling through the themes does not pile up notifications."""
 
 
 class Deck(Screen[None]):
-    """Draws what the engine tells, and does what the keys ask for."""
+    """Draws the engine's changes, and runs the actions of keys."""
 
     AUTO_FOCUS = "JobList"
     TEXT_KEYS: ClassVar[str] = "/:a"
-    """The keys that ask for a text, so that what comes together with one may be typed."""
+    """Keys that open an input, so that a burst after one may be text."""
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = bindings(*(group for group in Group if group not in OWN_KEYS))
 
     def __init__(
-        self, session: Session, put: ClipboardWriter, write: Callable[[str], object], save: Save = save
+        self, session: Session, write_clipboard: ClipboardWriter, write: Callable[[str], object], save: Save = save
     ) -> None:
         super().__init__(classes="-empty")  # as it begins: else all widgets are styled twice, 5 ms
         self._session = session
-        self._read_only = session.access.reason if isinstance(session.access, ReadOnly) else ""
+        self._read_only_reason = session.access.reason if isinstance(session.access, ReadOnly) else ""
         self._controls: SessionControls | None = None if isinstance(session.access, ReadOnly) else session.access
         self._attention: Attention | None = None
         self._saver = BodySaver(session.clock, save, self._say)
-        clipboard = ClipboardService(put, session.clock, self._say, save)
+        clipboard = ClipboardService(write_clipboard, session.clock, self._say, save)
         self._copy = CopyActions(session, clipboard, self._say, self._push)
         self._notifications = EndNotifications(write, self._say)
         self._title = TerminalTitle(write)
         if self._controls is not None:
             self._controls.on_jobs_ended(self._notifications.on_jobs_ended, partial(self._say, warn=True))
-        self._state = DeckState(session.profiles, locked=bool(self._read_only), meanings=session.meanings)
+        self._state = DeckState(session.profiles, read_only=self._controls is None, meanings=session.meanings)
         self._failure: str | None = None
-        self.remembered: Sequence[Job] | None = None  # what the first frame shows; None when that is not yet known
+        self.saved_jobs: Sequence[Job] | None = None  # what the first frame shows; None while they are being loaded
         self._notices = SessionNotices(self, session)
         self._header, self._strip, self._banner, self._footer = Header(), GroupStrip(), Banner(), Footer()
         self._engine = EngineActions(self._state, session.clock)
@@ -96,25 +96,25 @@ class Deck(Screen[None]):
         self._theme = ThemePreference(self, session)
         undo = UndoStack()
         keep = partial(save_preference, session)
-        self._job_pane = JobPane(self._state, session.clock, undo, keep)
-        self._groups = ErrorGroups(self._state, self._job_pane)
-        now, keep_split = session.clock.now(), partial(keep, Preference.SPLIT)
-        self._panes = Panes(self._state, self._job_pane, now, keep_split, self._draw_frame)
+        self._list_pane = ListPane(self._state, session.clock, undo, keep)
+        self._groups = ErrorGroups(self._state, self._list_pane)
+        now, save_split = session.clock.now(), partial(keep, Preference.SPLIT)
+        self._panes = Panes(self._state, self._list_pane, now, save_split, self._draw_frame)
         self._jobs = self._panes.jobs
         self._job_actions = JobActions(self._state, self._jobs, undo, self._notifications, self._draw_marks)
         self._cancelling = CancelActions(self._state, self._say, self._push, self._job_actions.clear_marks)
-        self._group_actions = GroupActions(self._job_pane, self._job_actions, self._groups, self._copy, self._say)
+        self._group_actions = GroupActions(self._list_pane, self._job_actions, self._groups, self._copy, self._say)
         self.programs = ProgramKeys(self._controls)
         self._adding = AddActions(session, self._controls, self._state, say=self._say, push=self._push)
 
     @property
     def profile_names(self) -> Sequence[str]:
-        """The names that a target may begin with."""
+        """The names that may start a target."""
         return self._session.profiles
 
     @property
     def deck_state(self) -> DeckState:
-        """What the deck knows."""
+        """The state behind the deck."""
         return self._state
 
     def compose(self) -> ComposeResult:
@@ -122,32 +122,32 @@ class Deck(Screen[None]):
         yield from (self._header, self._strip, self._banner, self._panes, self._footer)
 
     def on_mount(self) -> None:
-        """Draw the deck as it is before the engine is there."""
+        """Draw the deck before the engine is open."""
         self._jobs.when_empty(self._empty_lines)
-        if self.remembered is not None:
-            self.show_remembered(self.remembered)
+        if self.saved_jobs is not None:
+            self.show_saved_jobs(self.saved_jobs)
         self._draw_frame()
         self._draw_selected()
         self._notices.show()
 
-    # What the app tells the deck.
+    # Called by the app.
 
-    def show_remembered(self, jobs: Sequence[Job]) -> None:
-        """Draw jobs as they are remembered, until the engine tells of all."""
-        self._restore_choices()
+    def show_saved_jobs(self, jobs: Sequence[Job]) -> None:
+        """Show saved jobs until the engine reports all jobs."""
+        self._restore_preferences()
         if jobs:
             self.draw(ChangeSet(tuple(jobs)))
 
     def attach(self, engine: OpenEngine) -> None:
-        """Take the engine that has been opened."""
+        """Connect the engine after it was opened."""
         self._state.engine, self._state.controls = engine.view, engine.controls
         self._attention = engine.attention
         self._notices.show()
         self._jobs.when_empty(self._empty_lines)
-        self.attend(present=not self._state.unfocused)
+        self.set_user_present(present=not self._state.unfocused)
         if self._attention is not None:
             self._attention.set_selected(self._jobs.selected)
-            self._attention.set_visible(self._jobs.viewed)
+            self._attention.set_visible(self._jobs.visible_keys)
 
     def draw(self, batch: ChangeSet) -> None:
         """Draw a batch of changes."""
@@ -165,57 +165,57 @@ class Deck(Screen[None]):
         self._adding.check_empty(self._jobs, self._empty_lines)
 
     def tick(self) -> None:
-        """Draw what reads differently because a second has passed."""
+        """Update what changed because a second passed."""
         self._draw_moment()
         if not (self.app.is_headless or self.app.is_web):
             self._title.show(*self._state.totals, paused=self._state.paused)
 
-    def attend(self, *, present: bool) -> None:
-        """Say whether somebody looks."""
+    def set_user_present(self, *, present: bool) -> None:
+        """Set whether the terminal has the focus."""
         if self._attention is not None:
             self._attention.set_user_present(present=present)
         self._state.unfocused = not present
         self._draw_frame()
 
     def fail(self, reason: str) -> None:
-        """Say that the engine has stopped: what is on the screen is the past."""
+        """Show that the engine stopped, and that the data is old."""
         self._failure = reason
         self._jobs.when_empty(self._empty_lines)
         self._draw_frame()
 
     def pin_selection(self, action: str) -> None:
-        """Keep the job selected that is selected now, whatever needs a look more: `action` is meant for it."""
-        self._jobs.hold()
+        """Make the selection stick to its job, whatever becomes more urgent: `action` is meant for that job."""
+        self._jobs.pin_selection()
 
-    # What widgets tell the deck.
+    # Messages of widgets.
 
     @on(JobList.Selected)
     def job_selected(self, message: JobList.Selected) -> None:
-        """Show the job that is selected, and have it polled more often."""
+        """Show the selected job, and poll it more often."""
         if self._attention is not None:
             self._attention.set_selected(message.key)
         self._draw_selected()
 
-    @on(JobList.Viewed)
-    def rows_viewed(self, message: JobList.Viewed) -> None:
-        """Have the rows on the screen polled before the others."""
+    @on(JobList.VisibleRowsChanged)
+    def visible_rows_changed(self, message: JobList.VisibleRowsChanged) -> None:
+        """Poll the rows on the screen before the others."""
         if self._attention is not None:
             self._attention.set_visible(message.keys)
         self._see_failures()
 
     @on(JobList.Opened)
     def job_opened(self) -> None:
-        """Go into the job."""
+        """Move to the job."""
         self._panes.open_next()
 
     @on(GroupStrip.Chosen)
     def group_chosen(self, message: GroupStrip.Chosen) -> None:
-        """Show only the jobs of the state or the error that was clicked; all again when those are shown."""
+        """Filter by the clicked state or error, or clear that filter."""
         self._say(self._groups.toggle(message.filter))
 
     @on(TabRule.Chosen)
     def tab_chosen(self, message: TabRule.Chosen) -> None:
-        """Show the tab that was clicked."""
+        """Show the clicked tab."""
         self._panes.detail.turn_to(message.tab)
         self._draw_tab()
 
@@ -233,59 +233,59 @@ class Deck(Screen[None]):
 
     @on(Footer.Chosen)
     async def key_chosen(self, message: Footer.Chosen) -> None:
-        """Do the action that was clicked."""
+        """Run the clicked action."""
         await self.run_action(message.action)
 
     def on_descendant_focus(self) -> None:
-        """Show which pane the keys are for, and what they do there."""
+        """Update the titles and the footer for the focused pane."""
         self._draw_marks()
 
     async def on_key(self, event: events.Key) -> None:
-        """Do what a key of the user's own is for, or say why a key does nothing here."""
+        """Run the user's own key, or say why a key is unavailable."""
         if event.key in self.programs.keys:
             await self.run_action(f"program('{event.key}')")
         missing = any(event.key in action.keys for action in ACTIONS if action.changes)
-        if self._read_only and missing and not any(event.key in action.keys for action in self._actions):
-            self._say(self._read_only)
+        if self._read_only_reason and missing and not any(event.key in action.keys for action in self._actions):
+            self._say(self._read_only_reason)
 
     async def on_paste(self, event: events.Paste) -> None:
-        """Offer to add what was pasted where there is no input for it."""
+        """Offer to add targets that were pasted outside of an input."""
         event.stop()
-        if self._read_only or self._state.replay:
-            self._say(self._read_only or "not available in replay")
+        if self._read_only_reason or self._state.replay:
+            self._say(self._read_only_reason or "not available in replay")
         elif event.text.strip():
-            await self._adding.ask(event.text)
+            await self._adding.open_dialog(event.text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave out what changes something where nothing can be changed, and what is only for a replay."""
-        return is_available(action, locked=bool(self._read_only), replay=bool(self._state.replay))
+        """Disable actions that change something in a read-only session, and those of a replay outside of one."""
+        return is_available(action, read_only=self._controls is None, replay=bool(self._state.replay))
 
-    # Keys of the panes.
+    # Panes.
 
     def action_next_pane(self) -> None:
-        """Go to the next pane."""
+        """Focus the next pane."""
         self._panes.step(1)
 
     def action_previous_pane(self) -> None:
-        """Go to the pane before."""
+        """Focus the previous pane."""
         self._panes.step(-1)
 
     def action_open(self) -> None:
-        """Go from the list into the job, and from the job to its trace."""
+        """Move from the list to the job, or from the job to its trace."""
         self._panes.open_next()
 
     def action_back(self) -> None:
-        """Go back to the list, and give every pane its place again; from the list clear the filter, then the marks."""
+        """Return to the list and end a zoom; on the list, clear the filter, then the marks."""
         if self._panes.zoomed is None and self.focused is self._jobs:
-            if self._job_pane.is_filtered:
-                self._job_pane.clear_filter()
+            if self._list_pane.is_filtered:
+                self._list_pane.clear_filter()
             else:
                 self._job_actions.clear_marks()
         self._panes.zoom(None)
         self._panes.focus_pane(self._jobs)
 
     def action_zoom(self) -> None:
-        """Give the whole screen to the pane of the keys, and take it back."""
+        """Zoom the focused pane, or restore all panes."""
         self._panes.toggle_zoom()
 
     def action_next_tab(self) -> None:
@@ -293,110 +293,110 @@ class Deck(Screen[None]):
         self.action_tab()
 
     def action_previous_tab(self) -> None:
-        """Show the tab before."""
+        """Show the previous tab."""
         self._panes.turn(-1)
         self._draw_tab()
 
     def action_tab(self, key: str = "") -> None:
-        """Show a tab by its number; without one the next."""
+        """Show a tab by its number, or the next one."""
         self._panes.turn_to(int(key)) if key else self._panes.turn(1)
         self._draw_tab()
 
     def action_grow(self) -> None:
-        """Give the list more of the screen."""
+        """Enlarge the list."""
         self._panes.resize_list(STEP)
 
     def action_shrink(self) -> None:
-        """Give the list less of the screen."""
+        """Shrink the list."""
         self._panes.resize_list(-STEP)
 
     def action_next_match(self) -> None:
-        """Go to the next place that was looked for."""
+        """Go to the next match of the search."""
         self._panes.find_next()
 
     def action_save_body(self) -> None:
-        """Save the last body whole."""
+        """Save the latest response body in full."""
         job = self._state.job(self._jobs.selected)
         saving = self._saver.save(job, self._panes.detail.body, self._state.controls)
         self.run_worker(saving, name="save", group=f"save {job.key if job is not None else ''}", exclusive=True)
 
-    # Keys of the list.
+    # The list.
 
     def action_filter(self) -> None:
-        """Ask for a filter of the list where it can be seen, or in a result for what to look for."""
+        """Edit the filter of the list, or, in a result, the search."""
         if self._panes.searches_result:
             self._panes.search_bar.open()
             return
         if self._panes.zoomed is not self._jobs:
             self._panes.zoom(None)
-        self._job_pane.open_filter()
+        self._list_pane.open_filter()
 
-    def action_faults(self) -> None:
-        """Show only jobs in trouble, or all again."""
-        self._job_pane.toggle_faults()
+    def action_problems(self) -> None:
+        """Toggle between only problems and all jobs."""
+        self._list_pane.toggle_problems()
 
-    def action_same_fault(self) -> None:
-        """Show only the jobs that failed like the selected one."""
+    def action_same_error(self) -> None:
+        """Show only the jobs with the same error as the selected one."""
         self._say(self._groups.show_same(self._jobs.selected))
 
     def action_next_error(self) -> None:
-        """Show only the jobs that failed with the most common error, then with the next one, then all again."""
+        """Show only the jobs with the most common error, then those with the next one, finally all again."""
         self._say(self._groups.show_next())
 
     async def action_groups(self) -> None:
-        """Show the jobs in groups, and do what is chosen there."""
+        """Show the jobs in groups."""
         await self._group_actions.open(self.app.push_screen, self._state, self._session.clock)
 
     def action_newest_failure(self) -> None:
-        """Select the job that failed last; again, the one that failed before it."""
+        """Select the job that failed last, or, if it is selected, the one that failed before it."""
         key = self._state.next_failure(self._jobs.selected)
-        self._say(self._job_pane.reveal(key) if key is not None else "no job has failed")
+        self._say(self._list_pane.reveal(key) if key is not None else "no job has failed")
 
     def action_sort(self) -> None:
         """Sort by the next column."""
-        self._job_pane.sort_by_next()
+        self._list_pane.sort_by_next()
 
     def action_sort_by(self, column: str) -> None:
-        """Sort by a column of that name; by the one it is sorted by already, the other way round."""
-        self._job_pane.sort_by(Name(column))
+        """Sort by a column; if it is the current one, reverse the order."""
+        self._list_pane.sort_by(Name(column))
 
     async def action_columns(self) -> None:
-        """Ask by which column to sort, and which columns there are to be."""
-        await self._push(ColumnsScreen(self._job_pane))
+        """Open the sort menu."""
+        await self._push(ColumnsScreen(self._list_pane))
 
     async def action_views(self) -> None:
-        """Ask for one of the saved views, or save this one."""
-        await self._push(ViewsScreen(self._job_pane, self.action_undo))
+        """Open the saved views."""
+        await self._push(ViewsScreen(self._list_pane, self.action_undo))
 
     def action_wide(self) -> None:
-        """Have every column, or as many as suit the width."""
-        wide = self._job_pane.toggle_wide()
+        """Toggle between every column and the columns that suit the width."""
+        wide = self._list_pane.toggle_wide()
         self._say("every column, as far as there is room" if wide else "as many columns as suit the width")
 
     async def action_export(self) -> None:
-        """Ask for a format, and write the jobs that are shown to a file."""
-        await self._exporting.ask(self.run_worker)
+        """Ask for a format, and export the listed jobs to a file."""
+        await self._exporting.open_dialog(self.run_worker)
 
     def action_reverse(self) -> None:
-        """Sort the other way round."""
-        self._job_pane.reverse()
+        """Reverse the sort order."""
+        self._list_pane.reverse()
 
     async def action_profiles(self) -> None:
-        """Show only the jobs of one profile, or those of all."""
-        await self._push(ProfilesScreen(self._state, self._job_pane))
+        """Open the profile menu."""
+        await self._push(ProfilesScreen(self._state, self._list_pane))
 
     def action_mark(self) -> None:
-        """Mark the selected job, or take its mark away, and go on to the next."""
+        """Toggle the mark of the selected job, and move to the next."""
         self._job_actions.mark()
 
     def action_mark_all(self) -> None:
-        """Take every mark away, or, when there is none, mark every job that is shown."""
+        """Clear all marks, or, if there are none, mark every job shown."""
         self._job_actions.mark_all()
 
-    # Keys that hand on what is known of the selected and the marked jobs.
+    # Clipboard, tickets and notifications.
 
     def action_copy_id(self) -> None:
-        """Send the selected value, the ID of the selected exchange, or those of the marked or the selected jobs."""
+        """Copy the selected value, the selected exchange's ID, or the IDs of the marked or selected jobs."""
         if (value := self._panes.selected_value) is not None:
             self.run_worker(self._copy.value(*value), group="clipboard")
             return
@@ -405,35 +405,35 @@ class Deck(Screen[None]):
         )
 
     def action_copy_curl(self) -> None:
-        """Send the request of the selected exchange, or one about the job, to the clipboard as a line for a shell."""
+        """Copy the request of the selected exchange, or a poll of the selected job, as a curl command."""
         job = self._state.job(self._jobs.selected)
         about = self._panes.selected_exchange or (job.target if job is not None else None)
         self.run_worker(self._copy.curl(about), group="clipboard")
 
     async def action_ticket(self) -> None:
-        """Show one ticket of the marked jobs, else of the error that is shown alone, else of the selected job."""
+        """Create one ticket for the marked jobs, or the jobs with the shown error, or the selected job."""
         keys, message = self._groups.jobs_for_ticket(self._job_actions.marks)
         self._say(message)
         await self._copy.ticket(keys)
 
-    async def action_show_sent(self) -> None:
-        """Show what was sent to the clipboard last."""
-        await self._copy.sent()
+    async def action_show_clipboard(self) -> None:
+        """Show the text that was sent to the clipboard last."""
+        await self._copy.show_clipboard()
 
-    def action_call(self) -> None:
-        """Be notified when the marked jobs, else the selected one, end."""
+    def action_notify_end(self) -> None:
+        """Toggle notifications for the marked jobs, or else the selected one."""
         self._say(self._job_actions.notify())
         self._draw_titles()
 
-    def action_call_all(self) -> None:
-        """Be notified of every job that ends."""
+    def action_notify_all(self) -> None:
+        """Toggle notifications for every job."""
         self._say(self._job_actions.notify_all())
         self._draw_titles()
 
-    # Keys that change what is watched and polled.
+    # Polling, and the watch list.
 
     def action_refresh(self) -> None:
-        """Poll the marked jobs, else the selected one, now."""
+        """Poll the marked jobs, or else the selected one, now."""
         self._say(self._engine.poll_now(self._job_actions.marked_or_selected))
 
     def action_refresh_all(self) -> None:
@@ -441,67 +441,67 @@ class Deck(Screen[None]):
         self._say(self._engine.poll_all_now())
 
     def action_pause(self) -> None:
-        """Send nothing more, or go on."""
+        """Pause or resume polling."""
         self._say(self._engine.toggle_pause())
         self._draw_selected()
         self._draw_frame()
 
     async def action_add(self) -> None:
-        """Ask for targets, and watch them."""
-        await self._adding.ask()
+        """Add targets."""
+        await self._adding.open_dialog()
 
     async def action_discover(self) -> None:
-        """List what the APIs started lately, and watch what is chosen of it."""
+        """List the jobs that the APIs started recently, and add the chosen ones."""
         await self._adding.discover()
 
     async def action_last_list(self) -> None:
-        """Watch the last watch list."""
+        """Add the jobs of the last watch list."""
         await self._adding.open_last()
         self._notices.show()
 
     def action_remove(self) -> None:
-        """Stop watching the marked jobs, else the selected one."""
+        """Stop watching the marked jobs, or else the selected one."""
         self._say(self._job_actions.remove())
 
     async def action_cancel_jobs(self) -> None:
-        """Ask whether to cancel the marked jobs, else the selected one, at the server."""
-        await self._cancelling.ask(self._job_actions.marked_or_selected, self.run_worker)
+        """Confirm, then cancel the marked jobs, or else the selected one, at the server."""
+        await self._cancelling.open_dialog(self._job_actions.marked_or_selected, self.run_worker)
 
     def action_acknowledge(self) -> None:
-        """Acknowledge the problems of the marked jobs, else of the selected one, or raise them again."""
+        """Acknowledge or unacknowledge the marked jobs, or else the selected one."""
         self._say(self._job_actions.acknowledge())
 
     def action_undo(self) -> None:
-        """Undo what a key did last."""
+        """Undo the latest change."""
         self._say(*self._job_actions.undo())
 
     def action_theme(self) -> None:
-        """Show everything in the next theme."""
+        """Switch to the next theme."""
         self.notify(self._theme.use_next(), timeout=THEME_SECONDS, markup=False)
 
     def action_use_theme(self, name: str) -> None:
-        """Show everything in the theme of that name, next time too."""
+        """Switch to a theme, and save the choice."""
         self._theme.use(name)
 
     async def action_help(self) -> None:
         """Show the help."""
-        sections = help_sections(self._panes.focused, locked=bool(self._read_only), replay=bool(self._state.replay))
+        sections = help_sections(self._panes.focused, read_only=self._controls is None, replay=bool(self._state.replay))
         await self._push(HelpScreen([*sections[:2], *self.programs.help, *sections[2:]]))
 
     def action_program(self, key: str) -> None:
-        """Run a program of the user's own with the marked jobs, else with the selected one."""
+        """Run the user's program for the marked jobs, or else for the selected one."""
         self._say(self.programs.run(key, self._job_actions.chosen_jobs))
 
     async def action_palette(self) -> None:
-        """Show the palette."""
+        """Show the command palette."""
         await open_palette(self.app)
 
     async def action_mouse(self) -> None:
-        """Use the mouse, or leave it to the terminal."""
+        """Take the mouse, or leave it to the terminal."""
         await self.app.run_action("mouse")
 
     async def action_suspend(self) -> None:
-        """Go back to the shell."""
+        """Suspend to the shell."""
         await self.app.run_action("suspend")
 
     async def action_quit(self) -> None:
@@ -515,29 +515,29 @@ class Deck(Screen[None]):
         self._engine.fetch_shown(self._jobs.selected, self._panes.detail.tab)
 
     def _see_failures(self) -> None:
-        """Note which failures are in view: they are news no more."""
+        """Mark the failures in view as seen."""
         if self._panes.zoomed in (None, self._jobs) and not self._state.unfocused:
-            self._state.new_failures.mark_seen(self._jobs.viewed)
+            self._state.new_failures.mark_seen(self._jobs.visible_keys)
 
     def _draw_titles(self) -> None:
         self._panes.draw_titles(self._session.clock.now(), self._job_actions.note)
 
     def _draw_frame(self) -> None:
         self.set_class(not self._state.table.total, "-empty")
-        self._job_pane.draw_filter()
+        self._list_pane.draw_filter()
         now = self._session.clock.now()
         overview = self._state.overview(now, self._session.reading)
         below = self.size.height >= STRIP_FROM and bool(self._state.table.total)
         self._strip.display = below
-        groups, new = self._state.faults.by_error(), len(self._state.new_failures)
-        self._strip.show(self._state.table.counts, groups, self._job_pane.filter_text, new)
+        groups, new = self._state.failure_groups.by_error(), len(self._state.new_failures)
+        self._strip.show(self._state.table.counts, groups, self._list_pane.filter_text, new)
         self._header.show_lines(lambda width: (header_line(overview, width, strip_below=below),))
         halted = self._state.engine.halted() if self._state.engine is not None else {}
         unreachable = self._state.unreachable_profiles()
         failure, error = self._failure, one_line(self._session.storage_error)
-        fixed = bool(self._read_only or self._state.replay)
+        fixed = self._controls is None or bool(self._state.replay)
         self._banner.show_lines(
-            lambda width: banner_lines(width, halted, unreachable, now, failure, storage_error=error, locked=fixed)
+            lambda width: banner_lines(width, halted, unreachable, now, failure, storage_error=error, read_only=fixed)
         )
         self._draw_footer()
 
@@ -553,14 +553,16 @@ class Deck(Screen[None]):
     def _draw_footer(self) -> None:
         typed = next((bar for bar in self._bars if bar.editing), None)
         if typed is not None:
-            self._footer.say(typed.keys)
+            self._footer.show_keys(typed.keys)
         else:
-            locked, replay = bool(self._read_only), bool(self._state.replay)
-            self._footer.show(footer_view(self._panes, self._job_actions, self._labels, locked=locked, replay=replay))
+            read_only, replay = self._controls is None, bool(self._state.replay)
+            self._footer.show(
+                footer_view(self._panes, self._job_actions, self._labels, read_only=read_only, replay=replay)
+            )
 
     def _draw_moment(self, *, resort: bool = False) -> None:
-        """Draw the present moment; with `resort` rows go where they belong now, however short a while they stood."""
-        self._job_pane.tick(resort=resort)
+        """Draw everything that depends on the time; with `resort`, re-sort the rows now, not every few seconds."""
+        self._list_pane.tick(resort=resort)
         self._draw_selected()
         self._draw_frame()
 
@@ -576,23 +578,23 @@ class Deck(Screen[None]):
 
     @property
     def _bars(self) -> tuple[FilterBar, ...]:
-        """The lines in which something may be typed."""
-        return self._job_pane.filter_bar, self._panes.search_bar
+        """The input lines."""
+        return self._list_pane.filter_bar, self._panes.search_bar
 
     @property
     def _actions(self) -> tuple[Action, ...]:
-        """The actions that there are here."""
-        return actions_when(locked=bool(self._read_only), replay=bool(self._state.replay))
+        """The actions that are available in this session."""
+        return actions_when(read_only=self._controls is None, replay=bool(self._state.replay))
 
     @property
     def _labels(self) -> dict[str, str]:
-        """What some actions are called at the moment."""
+        """Actions that have another name at the moment."""
         return {"pause": "resume"} if self._state.paused else {}
 
-    def _restore_choices(self) -> None:
-        """Have all as somebody chose it last time, saying so where that is not the order of need."""
-        self._say(self._job_pane.restore(self._session.preferences))
+    def _restore_preferences(self) -> None:
+        """Restore the saved view of the deck, with a message if the order is not by urgency."""
+        self._say(self._list_pane.restore(self._session.preferences))
         self._panes.restore_split(self._session.preferences.get(Preference.SPLIT, ""))
         self._theme.restore()
         if self._session.batch:
-            self._job_pane.filter_by(batch_filter(self._session.batch))
+            self._list_pane.filter_by(batch_filter(self._session.batch))

@@ -1,4 +1,4 @@
-"""What all screens in front of the deck have in common, and the one that shows what was sent last."""
+"""The base class of all dialogs, the view of the clipboard, and that of a value."""
 
 from collections.abc import Sequence
 from typing import ClassVar, TypeVar
@@ -13,39 +13,39 @@ from jobdeck.domain import humanize
 from jobdeck.domain.text import clean
 from jobdeck.tui.clipboard import ClipboardService, CopiedText, safe_text
 from jobdeck.tui.render.help import help_sections, key_section
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.render.tabs import fitting_keys
 from jobdeck.tui.screens.help import HelpScreen
 from jobdeck.tui.widgets.line_view import Document
 from jobdeck.tui.widgets.static import LinesWidget
 
 ROOMY = 100
-"""Cells of a screen from which on a dialog leaves some free at its sides."""
+"""Minimum width of a screen on which a dialog has margins."""
 
 ResultT = TypeVar("ResultT")
 
 
 class Dialog(ModalScreen[ResultT]):
-    """A modal screen without a name for its content; `escape` leaves it with no result, `?` and `f1` show its keys."""
+    """A modal screen; `escape` closes it without a result, `?` and `f1` show its keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "back"), ("question_mark,f1", "help", "help")]
     ALLOW_SELECT = False
     SUBJECT: ClassVar[str] = ""
-    """What the help calls it."""
+    """Its heading in the help."""
 
     KEYS: ClassVar[Keys] = ()
-    """Its keys and what they do, the most needed first and the way out last."""
+    """Its keys and their explanations, most important first, the way out last."""
 
     def __init__(self) -> None:
         super().__init__()
         self.key_line = LinesWidget(self._key_lines, id="key-line")
 
     def action_help(self) -> None:
-        """Show what the keys do, those of this screen first."""
+        """Show the help, with the keys of this dialog first."""
         deck = self.app.screen_stack[0]
-        locked, replay = not deck.check_action("add", ()), bool(deck.check_action("play", ()))
+        read_only, replay = not deck.check_action("add", ()), bool(deck.check_action("play", ()))
         own = key_section(self.SUBJECT, self.help_keys)
-        self.app.push_screen(HelpScreen([own, *help_sections(locked=locked, replay=replay)]))
+        self.app.push_screen(HelpScreen([own, *help_sections(read_only=read_only, replay=replay)]))
 
     @property
     def help_keys(self) -> Keys:
@@ -53,25 +53,25 @@ class Dialog(ModalScreen[ResultT]):
         return self.KEYS
 
     def on_mount(self) -> None:
-        """Have the width of a narrow screen from the first frame on: Textual says only after it that it is one."""
+        """Set the class of a narrow screen before the first frame: Textual sets it only afterwards."""
         self.set_class(self.app.size.width < ROOMY, "-narrow")
 
     @property
     def keys(self) -> Keys:
-        """The keys that the line at the bottom names, as far as they fit."""
+        """The keys on the bottom line, if they fit."""
         return self.KEYS
 
     @property
     def help_key(self) -> str:
-        """The key that shows the help: `f1` where `?` is text."""
+        """The key of the help: `f1` where `?` is text."""
         return "?"
 
     def draw_keys(self) -> None:
-        """Name the keys that there are now."""
+        """Update the keys on the bottom line."""
         self.key_line.show_lines(self._key_lines)
 
     def action_leave(self) -> None:
-        """Go back, with no result."""
+        """Close without a result."""
         self.dismiss(None)
 
     def _key_lines(self, width: int) -> Sequence[Line]:
@@ -79,10 +79,10 @@ class Dialog(ModalScreen[ResultT]):
 
 
 class CopiedTextScreen(Dialog[None]):
-    """Shows a text bare over the whole screen, and releases the mouse to the terminal, so that dragging selects it."""
+    """Shows a text without borders, and releases the mouse to the terminal, so that dragging selects text."""
 
     class MouseReleased(Message):
-        """The terminal is to have the mouse, or we want it back."""
+        """The mouse is released to the terminal, or taken back."""
 
         def __init__(self, *, released: bool) -> None:
             super().__init__()
@@ -96,13 +96,13 @@ class CopiedTextScreen(Dialog[None]):
         ("q,C,enter", "leave", "back"),
     ]
 
-    def __init__(self, copier: ClipboardService, sent: CopiedText) -> None:
+    def __init__(self, clipboard: ClipboardService, sent: CopiedText) -> None:
         super().__init__()
-        self._copier = copier
+        self._clipboard = clipboard
         self._sent = sent
 
     def compose(self) -> ComposeResult:
-        """Lay out what it is, the text, and the keys."""
+        """Lay out heading, text and keys."""
         yield LinesWidget(self._heading)
         yield Document(id="sent")
         yield self.key_line
@@ -113,39 +113,39 @@ class CopiedTextScreen(Dialog[None]):
         self.app.post_message(self.MouseReleased(released=True))
 
     def action_send(self) -> None:
-        """Send it once more."""
-        self.run_worker(self._copier.send(self._sent.text, self._sent.what), group="clipboard")
+        """Send the text again."""
+        self.run_worker(self._clipboard.send(self._sent.text, self._sent.what), group="clipboard")
 
     def action_save(self) -> None:
-        """Write it to a file."""
-        self.run_worker(self._copier.keep(self._sent.text, self._sent.what), group="clipboard")
+        """Save the text to a file."""
+        self.run_worker(self._clipboard.save(self._sent.text, self._sent.what), group="clipboard")
 
     def action_leave(self) -> None:
-        """Take the mouse back and go."""
+        """Take the mouse back, and close."""
         self.app.post_message(self.MouseReleased(released=False))
         self.dismiss(None)
 
     def _heading(self, width: int) -> Sequence[Line]:
         line = ((f" {self._sent.what}", Role.STRONG), ("  select with the mouse to copy", Role.DIM))
-        return (clip_line(line, width),)
+        return (truncate_line(line, width),)
 
 
 class ValueScreen(Dialog[None]):
-    """Shows one value in full, broken to the width."""
+    """Shows one value in full."""
 
     SUBJECT = "Value"
     KEYS = (("y", "copy"), ("esc", "back"))
     BINDINGS: ClassVar[list[BindingType]] = [("y", "copy", "copy"), ("q,enter", "leave", "back")]
 
-    def __init__(self, copier: ClipboardService, label: str, text: str) -> None:
+    def __init__(self, clipboard: ClipboardService, label: str, text: str) -> None:
         super().__init__()
-        self._copier = copier
+        self._clipboard = clipboard
         self._label = label
         self._text = text
 
     def compose(self) -> ComposeResult:
-        """Lay out its name, the value, and the keys."""
-        with Vertical(classes="sheet"):
+        """Lay out name, value and keys."""
+        with Vertical(classes="dialog"):
             yield LinesWidget(self._heading)
             yield Document(id="value")
             yield self.key_line
@@ -157,9 +157,9 @@ class ValueScreen(Dialog[None]):
     def action_copy(self) -> None:
         """Send the value to the clipboard."""
         what = f"value of {self._label}" if self._label else "value"
-        self.run_worker(self._copier.send(safe_text(self._text), what), group="clipboard")
+        self.run_worker(self._clipboard.send(safe_text(self._text), what), group="clipboard")
 
     def _heading(self, width: int) -> Sequence[Line]:
         size = humanize.format_size(len(self._text.encode()))
         line = ((f" {clean(self._label[:256]) or 'value'}", Role.NAME), (f"  {size}", Role.DIM))
-        return (clip_line(line, width),)
+        return (truncate_line(line, width),)

@@ -1,4 +1,4 @@
-"""What the APIs started lately, to choose from: the jobs of each profile as its lists come in."""
+"""The dialog that lists the jobs the APIs started recently, by profile, to choose which to add."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, TypeAlias
@@ -11,8 +11,8 @@ from jobdeck.app.session import Discovered
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock, Instant
 from jobdeck.domain.job import Job, JobKey
-from jobdeck.tui.cell_text import clip, fit, middle
-from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, clip_line
+from jobdeck.tui.cell_text import elide_middle, pad, truncate
+from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, truncate_line
 from jobdeck.tui.render.state import job_state
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.cursor_list import CursorList
@@ -25,18 +25,18 @@ MARK_CELLS = 2
 LEAST_ID = 12
 LONGEST_ID = 53
 LEAST_WIDTH = 70
-"""Cells of a line from which on the kind is in it."""
+"""Minimum width of a line with the kind."""
 
 WATCHED = "  watched"
 
 Entry: TypeAlias = Job | Line
-"""A line: a job, or what is said over the jobs of a profile."""
+"""A line: a job, or a heading."""
 
 Report = Callable[[Discovered], object]
 
 
 class DiscoverScreen(Dialog[None]):
-    """Lists what the APIs started lately, for jobs that are to be watched."""
+    """Lists recent jobs of the APIs, to add some."""
 
     SUBJECT = "Discover"
     KEYS = (("enter", "add"), ("space", "select"), ("M", "select all"), ("esc", "back"))
@@ -56,7 +56,7 @@ class DiscoverScreen(Dialog[None]):
         add: Callable[[Sequence[Job]], object],
         clock: Clock,
     ) -> None:
-        """List the jobs of `profiles` by `discover`, and `add` some; those that are `known` are watched already."""
+        """List the jobs of `profiles` with `discover`, and `add` the chosen ones; `known` jobs are already watched."""
         super().__init__()
         self._discover = discover
         self._known = known
@@ -74,12 +74,12 @@ class DiscoverScreen(Dialog[None]):
         yield self.key_line
 
     def on_mount(self) -> None:
-        """Begin to list; leaving the screen ends it."""
+        """Start listing; closing the dialog stops it."""
         self._draw()
         self.run_worker(self._load(), name="discover", group="discover")
 
     def action_add(self) -> None:
-        """Add the selected jobs, else the one under the cursor, and go back."""
+        """Add the selected jobs, or else the one under the cursor, and close."""
         selected = self._selected
         if self._marks:
             jobs = [job for job in self._new if job.key in self._marks]
@@ -93,7 +93,7 @@ class DiscoverScreen(Dialog[None]):
 
     @on(CursorList.Chosen)
     def action_mark(self) -> None:
-        """Select the job under the cursor, or clear its selection, and go on to the next."""
+        """Toggle the selection of the job under the cursor, and move to the next."""
         job = self._selected
         if job is not None:
             if not self._known(job.key):
@@ -102,7 +102,7 @@ class DiscoverScreen(Dialog[None]):
             self._draw()
 
     def action_mark_all(self) -> None:
-        """Select all that are not watched yet, or clear the selection."""
+        """Select all jobs that are not watched yet, or clear the selection."""
         self._marks = set() if self._marks else {job.key for job in self._new}
         self._draw()
 
@@ -152,11 +152,11 @@ class DiscoverScreen(Dialog[None]):
         counts = " · ".join(part for part in parts if part)
         line = ((" Discover", Role.STRONG), (f"   {counts}", Role.DIM))
         chosen = (f"   {marked} selected" if marked else "", Role.KEY)
-        return (clip_line((*line, chosen), width),)
+        return (truncate_line((*line, chosen), width),)
 
     @property
     def keys(self) -> Keys:
-        """The keys, which act on what is selected."""
+        """The keys, which act on the selection."""
         marked = len(self._marks)
         add = f"add {humanize.pluralize(marked, 'job')}" if marked else "add"
         every = "clear" if marked else "select all"
@@ -164,46 +164,48 @@ class DiscoverScreen(Dialog[None]):
 
 
 def entry_key(entry: Entry) -> JobKey | None:
-    """Return the job of a line; None for one of no job."""
+    """Return the job of a line, or None."""
     return entry.key if isinstance(entry, Job) else None
 
 
 def profile_line(found: Discovered) -> Line:
-    """Return the heading over the jobs of a profile."""
+    """Return the heading of a profile."""
     count = humanize.pluralize(len(found.jobs), "job")
     if not found.complete:
         said = f"reading… {count}" if found.jobs else "reading…"
     else:
         said = count if found.jobs or found.notes else "nothing listed"
-    return ((clip(found.profile, 40), Role.STRONG), (f"  {said}" if said != "0 jobs" else "", Role.DIM))
+    return ((truncate(found.profile, 40), Role.STRONG), (f"  {said}" if said != "0 jobs" else "", Role.DIM))
 
 
 def heading_line(width: int) -> Line:
-    """Return the headings over the jobs."""
+    """Return the column headings."""
     kind = _kind_cells(width - 1)
     cells = (("", 1 + MARK_CELLS), ("STATE", STATE_CELLS), ("JOB", _id_cells(width - 1) + 2), ("KIND", kind))
-    return clip_line((*((fit(text, size), Role.HEAD) for text, size in cells if size), ("STARTED", Role.HEAD)), width)
+    return truncate_line(
+        (*((pad(text, size), Role.HEAD) for text, size in cells if size), ("STARTED", Role.HEAD)), width
+    )
 
 
 def discovered_line(job: Job, width: int, now: Instant, *, marked: bool, watched: bool) -> Line:
-    """Return the line of a job; one that is `watched` already cannot be added."""
+    """Return the line of a job; a `watched` one cannot be added."""
     state = job_state(job, now)
     id_cells = _id_cells(width)
     line = (
-        (fit("*" if marked else "", MARK_CELLS), Role.KEY),
-        (fit(state.label(STATE_CELLS - 1), STATE_CELLS), Role.DIM if watched else state.role),
-        (fit(_id(job.key, id_cells), id_cells + 2), Role.DIM if watched else Role.NAME),
-        (fit(clip(job.kind, KIND_CELLS - 2), _kind_cells(width)), Role.DIM if watched else Role.TEXT),
-        (fit(_started(job, now), TIME_CELLS), Role.DIM),
+        (pad("*" if marked else "", MARK_CELLS), Role.KEY),
+        (pad(state.label(STATE_CELLS - 1), STATE_CELLS), Role.DIM if watched else state.role),
+        (pad(_id(job.key, id_cells), id_cells + 2), Role.DIM if watched else Role.NAME),
+        (pad(truncate(job.kind, KIND_CELLS - 2), _kind_cells(width)), Role.DIM if watched else Role.TEXT),
+        (pad(_started(job, now), TIME_CELLS), Role.DIM),
         (WATCHED if watched else "", Role.DIM),
     )
-    return clip_line(tuple(span for span in line if span[0]), width)
+    return truncate_line(tuple(span for span in line if span[0]), width)
 
 
 def _id(key: JobKey, width: int) -> str:
-    """Return the ID, with its account group where there is room for it."""
+    """Return the ID, with its account group if there is room."""
     whole = f"{key.account_group}/{key.id}" if key.account_group else key.id
-    return middle(whole if len(whole) <= width else key.id, width)
+    return elide_middle(whole if len(whole) <= width else key.id, width)
 
 
 def _started(job: Job, now: Instant) -> str:

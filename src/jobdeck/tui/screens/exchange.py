@@ -1,4 +1,4 @@
-"""One exchange in front of the deck: the request, the headers that matter, what changed, and the body as it came."""
+"""The dialog with one exchange: request, headers, changes, and the body as received."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -24,7 +24,7 @@ from jobdeck.tui.render.exchange import (
     missing_body,
     received_lines,
 )
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.render.trace import NOTHING, ExchangeNotes
 from jobdeck.tui.screens.dialogs import Dialog, ValueScreen
 from jobdeck.tui.widgets.static import LinesWidget
@@ -32,7 +32,7 @@ from jobdeck.tui.widgets.tree_pane import TreePane
 
 
 class ExchangeView(TreePane):
-    """Draws one exchange: its lines, under them the body as a tree, or as it was received."""
+    """Draws one exchange, and its body as a tree or as received."""
 
     def __init__(self, job_id: str, now: Instant, *, past: bool) -> None:
         super().__init__(id="exchange")
@@ -48,12 +48,12 @@ class ExchangeView(TreePane):
 
     @property
     def json_tree(self) -> JsonTree | None:
-        """The body as a tree, where it is JSON and shown as one."""
+        """The body as a tree, if it is JSON and shown as one."""
         return self._read_tree if self.is_tree else None
 
     @property
     def text(self) -> str:
-        """The body as text, empty where there is none."""
+        """The body as text; empty if there is none."""
         return self._text
 
     @property
@@ -71,7 +71,7 @@ class ExchangeView(TreePane):
         self._exchange, self._content, self._notes, self._now = exchange, content, notes, now
         body = content.body if content is not None else None
         self._text = body.decode("utf-8", "replace") if body else ""
-        # Of a list it is the row of the job that somebody looks for.
+        # In a list response, the cursor starts at the row of the job.
         self._seeks_row = exchange.job is None and len(self._text) <= LONGEST_LIST
         self.forget_tree()
         self.scroll_to(y=0, animate=False, immediate=True)
@@ -79,7 +79,7 @@ class ExchangeView(TreePane):
         self.refresh()
 
     def toggle_raw(self) -> bool:
-        """Show the body as it was received, or as a tree again; false where there is no choice."""
+        """Toggle between the body as received and the tree; false if it is not JSON."""
         if not self.is_json:
             return False
         self._raw = not self._raw
@@ -95,10 +95,10 @@ class ExchangeView(TreePane):
             return
         head = exchange_lines(exchange, content, self._now, width, self._notes)
         if missing := missing_body(exchange, content, past=self._past):
-            self.set_lines([*head, clip_line(((missing, Role.DIM),), width)])
+            self.set_lines([*head, truncate_line(((missing, Role.DIM),), width)])
             return
         body = content.body if content is not None and content.body is not None else b""
-        head.append(clip_line(body_heading(exchange, body, raw=not self.is_tree), width))
+        head.append(truncate_line(body_heading(exchange, body, raw=not self.is_tree), width))
         if self.is_tree:
             lines = self.lines_of_tree(self._text, width, head)
             if self._seeks_row and self._read_tree is not None:
@@ -112,7 +112,7 @@ class ExchangeView(TreePane):
 
 
 class ExchangeScreen(Dialog[None]):
-    """Shows an exchange of a job; `[` and `]` lead to the older and the newer ones."""
+    """Shows an exchange of a job; `[` and `]` step to older and newer ones."""
 
     SUBJECT = "Exchange"
     KEYS = (
@@ -136,20 +136,20 @@ class ExchangeScreen(Dialog[None]):
         key: JobKey,
         exchange: Exchange,
         session: Session,
-        copier: ClipboardService,
+        clipboard: ClipboardService,
     ) -> None:
         super().__init__()
         self._state = state
         self._key = key
         self._exchange = exchange
         self._clock = session.clock
-        self._copier = copier
+        self._clipboard = clipboard
         self._curl = session.curl
         self._view = ExchangeView(key.id, session.clock.now(), past=bool(state.replay))
 
     def compose(self) -> ComposeResult:
-        """Lay out the request line over what came of it, and the keys."""
-        with Vertical(classes="sheet"):
+        """Lay out the request line, the exchange and the keys."""
+        with Vertical(classes="dialog"):
             yield LinesWidget(self._title, id="exchange-title")
             yield self._view
             yield self.key_line
@@ -160,7 +160,7 @@ class ExchangeScreen(Dialog[None]):
 
     @property
     def keys(self) -> Keys:
-        """The keys of the exchange that is shown: without a body there is less to copy."""
+        """The keys that are useful for this exchange."""
         view, exchange = self._view, self._exchange
         there = {
             "y": view.is_tree or exchange.support_id is not None,
@@ -177,18 +177,18 @@ class ExchangeScreen(Dialog[None]):
         """Show a value of the body in full."""
         message.stop()
         if self.is_current:
-            await self.app.push_screen(ValueScreen(self._copier, message.label, message.text))
+            await self.app.push_screen(ValueScreen(self._clipboard, message.label, message.text))
 
     def action_older(self) -> None:
-        """Show the exchange before this one in time."""
+        """Show the next older exchange."""
         self._step(1)
 
     def action_newer(self) -> None:
-        """Show the exchange after this one in time."""
+        """Show the next newer exchange."""
         self._step(-1)
 
     def action_toggle_raw(self) -> None:
-        """Show the body as it was received, or as a tree again."""
+        """Toggle between the body as received and the tree."""
         if self._view.toggle_raw():
             self.draw_keys()
         else:
@@ -197,7 +197,7 @@ class ExchangeScreen(Dialog[None]):
             )
 
     def action_copy_value(self) -> None:
-        """Send the value under the cursor to the clipboard, or the request ID where there is no tree."""
+        """Send the value under the cursor to the clipboard, or, without a tree, the request ID."""
         value = self._view.selected_value
         if value is not None:
             label, text = value
@@ -211,14 +211,14 @@ class ExchangeScreen(Dialog[None]):
             self.notify("no value to copy here", severity="warning", markup=False)
 
     def action_copy_body(self) -> None:
-        """Send the body as it was received to the clipboard."""
+        """Send the body as received to the clipboard."""
         if self._view.text:
             self._send(self._view.text, f"body of the response at {humanize.format_time(self._exchange.started.us)}")
         else:
             self.notify("no body to copy", severity="warning", markup=False)
 
     def action_copy_curl(self) -> None:
-        """Send the request to the clipboard as a line for a shell."""
+        """Send the request to the clipboard as a curl command."""
         line = self._curl(self._exchange) if self._exchange.url else ""
         if line:
             self._send(line, f"curl command for the poll at {humanize.format_time(self._exchange.started.us)}")
@@ -226,7 +226,7 @@ class ExchangeScreen(Dialog[None]):
             self.notify("no curl command: the request is not known", severity="warning", markup=False)
 
     def _send(self, text: str, what: str) -> None:
-        self.run_worker(self._copier.send(safe_text(text), what), group="clipboard")
+        self.run_worker(self._clipboard.send(safe_text(text), what), group="clipboard")
 
     def _step(self, by: int) -> None:
         exchanges = self._state.exchanges(self._key)

@@ -1,4 +1,4 @@
-"""The dialog that asks in which format the jobs that are shown are written to a file."""
+"""The dialog that asks for the format of an export."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,8 +10,8 @@ from textual.containers import Vertical
 
 from jobdeck.app.job_export import ExportFormat
 from jobdeck.domain.text import one_line
-from jobdeck.tui.cell_text import middle
-from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, clip_line, line_width
+from jobdeck.tui.cell_text import elide_middle
+from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, line_width, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.static import LinesWidget
 
@@ -24,7 +24,7 @@ _FORMATS = (
 
 
 class ExportScreen(Dialog[None]):
-    """Says what would be exported, and gives the format that is chosen to `export`."""
+    """Shows what would be exported, and calls `export` with the chosen format."""
 
     SUBJECT = "Export"
     KEYS = (*((key, name) for key, name, _ in _FORMATS), ("esc", "back"))
@@ -42,18 +42,18 @@ class ExportScreen(Dialog[None]):
         self._export = export
 
     def compose(self) -> ComposeResult:
-        """Lay out what is exported, the formats, and the keys."""
-        with Vertical(classes="sheet"):
+        """Lay out the formats and the keys."""
+        with Vertical(classes="dialog"):
             yield LinesWidget(self._lines)
             yield self.key_line
 
     @property
     def keys(self) -> Keys:
-        """The way out; the formats stand above it."""
+        """The way out; the formats are listed above."""
         return self.KEYS[-1:]
 
     def action_choose(self, name: str) -> None:
-        """Export in that format, and go back."""
+        """Export in a format, and close."""
         self._export(ExportFormat(name))
         self.dismiss(None)
 
@@ -62,5 +62,5 @@ class ExportScreen(Dialog[None]):
         for key, name, use in _FORMATS:
             lines.append(((f" {key}  ", Role.KEY), (f"{name:<12}", Role.TEXT), (use, Role.DIM)))
         to: Line = ((" to a new file (mode 0600) in ", Role.DIM),)
-        place: Line = ((middle(self._folder, max(1, width - line_width(to))), Role.TEXT),)
-        return tuple(clip_line(line, width) for line in (*lines, EMPTY, (*to, *place), EMPTY))
+        place: Line = ((elide_middle(self._folder, max(1, width - line_width(to))), Role.TEXT),)
+        return tuple(truncate_line(line, width) for line in (*lines, EMPTY, (*to, *place), EMPTY))

@@ -1,4 +1,4 @@
-"""The jobs in groups, which open and close: what went wrong most often, and what to do with all that failed alike."""
+"""The grouped view of the jobs, with actions on a whole group."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.grouping import GroupBy, JobGroup, grouped
 from jobdeck.tui.job_table import Row
 from jobdeck.tui.render.groups import group_heading, group_line, job_line, summary_line
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.cursor_list import CursorList
 from jobdeck.tui.widgets.static import LinesWidget
@@ -34,11 +34,11 @@ HELP = (
     ("space", "select all of the group, or the job"),
     ("esc", "back"),
 )
-"""What its keys do."""
+"""The keys of this screen."""
 
 
 class Chosen(Enum):
-    """What is to be done with a group."""
+    """What to do with a group."""
 
     FILTER = "filter"
     TICKET = "ticket"
@@ -49,24 +49,27 @@ class Chosen(Enum):
 
 @dataclass(frozen=True, slots=True)
 class GroupChoice:
-    """What a person asked for, and of which jobs; `filter` admits them in the list, `about` is under the cursor."""
+    """The chosen action."""
 
     what: Chosen
     keys: tuple[JobKey, ...]
+    """The jobs it applies to."""
     filter: str = ""
+    """The list filter that shows only these jobs."""
     about: JobKey | None = None
+    """The job under the cursor, if it is on a job."""
 
 
 Entry: TypeAlias = tuple[JobGroup, Row | None]
-"""A line: its group, and the job for one of a job."""
+"""A line: its group, and its job if it is the line of a job."""
 
 EntryKey: TypeAlias = tuple[str, JobKey | None]
-"""What a line is known by: the name of its group, and the job for one of a job."""
+"""The identity of a line: the name of its group, and its job if it is the line of a job."""
 
 
 @dataclass(slots=True)
 class GroupsMemory:
-    """How the view was left, for the next time it is opened."""
+    """The state of the view, for the next time it is opened."""
 
     by: GroupBy = GroupBy.REASON
     opened: frozenset[str] = frozenset()
@@ -74,7 +77,7 @@ class GroupsMemory:
 
 
 class GroupsScreen(Dialog[GroupChoice]):
-    """Shows all jobs in groups, and hands back what is to be done with one of them."""
+    """Shows all jobs in groups, and returns the chosen action."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         ("q", "leave", "back"),
@@ -107,7 +110,7 @@ class GroupsScreen(Dialog[GroupChoice]):
         """Lay out headings, groups and keys."""
         yield LinesWidget(self._summary, id="groups-summary")
         yield LinesWidget(
-            lambda width: (clip_line((("  ", Role.HEAD), *group_heading(self._memory.by, width - 2)), width),),
+            lambda width: (truncate_line((("  ", Role.HEAD), *group_heading(self._memory.by, width - 2)), width),),
             id="groups-heading",
         )
         yield self._list
@@ -115,7 +118,7 @@ class GroupsScreen(Dialog[GroupChoice]):
 
     @property
     def help_keys(self) -> Keys:
-        """The keys that the help explains: none that changes something where nothing may be changed."""
+        """The keys that the help explains; in a read-only session, without those that change something."""
         return tuple((key, label) for key, label in self.KEYS if not (self._read_only and key == "m"))
 
     def on_mount(self) -> None:
@@ -124,11 +127,11 @@ class GroupsScreen(Dialog[GroupChoice]):
         self.set_interval(REFRESH_SECONDS, self._show)
 
     def action_leave(self) -> None:
-        """Go back to the list."""
+        """Return to the list."""
         self._close(None)
 
     def action_filter(self) -> None:
-        """Show only the jobs of the group in the list, or the job under the cursor."""
+        """Show only the jobs of the group in the list, or go to the job under the cursor."""
         if self._list.selected is None:
             return
         group, row = self._list.selected
@@ -139,28 +142,28 @@ class GroupsScreen(Dialog[GroupChoice]):
 
     @on(CursorList.Chosen)
     def action_fold(self) -> None:
-        """Open or close the group under the cursor, whichever it is not."""
+        """Open or close the group under the cursor."""
         if self._list.selected is not None:
             self._fold(opened=self._list.selected[0].name not in self._memory.opened)
 
     def action_open(self) -> None:
-        """Show the jobs of the group under the cursor."""
+        """Open the group under the cursor."""
         self._fold(opened=True)
 
     def action_close(self) -> None:
-        """Show the group under the cursor as one line."""
+        """Close the group under the cursor."""
         self._fold(opened=False)
 
     def action_next_grouping(self) -> None:
-        """Group by the next of what jobs may have in common."""
+        """Switch to the next grouping."""
         self._group_by(1)
 
     def action_previous_grouping(self) -> None:
-        """Group by what comes before."""
+        """Switch to the previous grouping."""
         self._group_by(-1)
 
     def action_choose(self, what: str) -> None:
-        """Do something with the job under the cursor, with all jobs of a group."""
+        """Run an action on the job under the cursor, or on all jobs of the group."""
         if self._list.selected is not None and not (self._read_only and what == "acknowledge"):
             group, row = self._list.selected
             keys = group.keys if row is None else (row.job.key,)
@@ -168,7 +171,7 @@ class GroupsScreen(Dialog[GroupChoice]):
 
     @on(CursorList.Moved)
     def cursor_moved(self) -> None:
-        """Name the keys of the line under the cursor."""
+        """Update the keys for the line under the cursor."""
         self.draw_keys()
 
     def _close(self, choice: GroupChoice | None) -> None:
@@ -217,11 +220,11 @@ class GroupsScreen(Dialog[GroupChoice]):
         return group_line(group, self._memory.by, width, opened=opened, now=self._now)
 
     def _summary(self, width: int) -> Sequence[Line]:
-        return (clip_line(summary_line(self._groups, self._memory.by), width),)
+        return (truncate_line(summary_line(self._groups, self._memory.by), width),)
 
     @property
     def keys(self) -> Keys:
-        """The keys of the line under the cursor."""
+        """The keys for the line under the cursor."""
         every = list(GroupBy)
         following = every[(every.index(self._memory.by) + 1) % len(every)]
         on_job = self._list.selected is not None and self._list.selected[1] is not None
@@ -234,6 +237,6 @@ class GroupsScreen(Dialog[GroupChoice]):
 
 
 def entry_key(entry: Entry) -> EntryKey:
-    """Return what a line is known by."""
+    """Return the identity of a line."""
     group, row = entry
     return group.name, row.job.key if row is not None else None

@@ -1,4 +1,4 @@
-"""The help: what keys do in this pane and elsewhere, searched by typing."""
+"""The help: keys of the current pane and of others, with a search."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -12,20 +12,20 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from jobdeck.tui.render.help import HelpSection, found_lines, help_lines
-from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.render.spans import Line, Role, truncate_line
 from jobdeck.tui.render.tabs import fitting_keys
 from jobdeck.tui.widgets.line_view import LineView
 from jobdeck.tui.widgets.static import LinesWidget
 
 LONGEST = 100
 AROUND = 4
-"""Lines of the sheet beside the page: a blank one, what is looked for, another blank one, and the keys."""
+"""Lines of the dialog around the page: a blank one, the search, another blank one, and the keys."""
 
 _KEYS = (("↑ ↓", "scroll"), ("esc", "back"))
 
 
 class HelpPage(LineView):
-    """The help as lines that scroll, or what of it holds a query."""
+    """The help as scrollable lines, or the lines that match a query."""
 
     def __init__(self, sections: Sequence[HelpSection]) -> None:
         super().__init__()
@@ -34,19 +34,19 @@ class HelpPage(LineView):
         self.set_lines(help_lines(80, sections))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return the number of lines, at most as many as leave room for what is around them."""
+        """Return the number of lines, limited to the room beside the other parts."""
         return min(len(self.lines), max(1, viewport.height * 96 // 100 - AROUND))
 
     def on_resize(self) -> None:
-        """Break the lines anew."""
+        """Lay out the lines for the new width."""
         self._draw()
 
     def search(self, query: str) -> None:
-        """Show what holds a query; all with an empty one."""
+        """Show the lines that match a query; an empty query shows all."""
         self._query = query
         self.scroll_to(y=0, animate=False, immediate=True)
         self._draw()
-        self.refresh(layout=True)  # it may be a page of another height
+        self.refresh(layout=True)  # the number of lines may differ
 
     def _draw(self) -> None:
         if self.line_width > 0:
@@ -56,15 +56,15 @@ class HelpPage(LineView):
 
 
 class HelpInput(Input):
-    """What is looked for; a question mark at its beginning is the key that leads back."""
+    """The search input; a question mark as its first character closes the help."""
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Take every letter as text, but the key that leads back."""
+        """Take every letter as text, except a question mark at the beginning."""
         return not (character == "?" and not self.value) and super().check_consume_key(key, character)
 
 
 class HelpScreen(ModalScreen[None]):
-    """Tells what the keys do, what may be typed after / and what the signs mean."""
+    """Explains keys, filter syntax and marks."""
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -81,15 +81,15 @@ class HelpScreen(ModalScreen[None]):
     ]
 
     def __init__(self, sections: Sequence[HelpSection]) -> None:
-        """Show sections of keys, the nearest first."""
+        """Show sections of keys, the most relevant first."""
         super().__init__()
         self._page = HelpPage(sections)
         self._input = HelpInput(compact=True, max_length=LONGEST, select_on_focus=False, id="help-search")
         self._input.cursor_blink = False
 
     def compose(self) -> ComposeResult:
-        """Lay out what is looked for, the page, and the way back."""
-        with Vertical(classes="sheet"):
+        """Lay out the search, the page, and the keys."""
+        with Vertical(classes="dialog"):
             with Horizontal(id="help-head"):
                 yield LinesWidget(_heading, id="help-title")
                 yield self._input
@@ -97,12 +97,12 @@ class HelpScreen(ModalScreen[None]):
             yield LinesWidget(lambda width: (fitting_keys(_KEYS, width),), id="key-line")
 
     def on_mount(self) -> None:
-        """Look for what is typed from the first letter on."""
+        """Focus the search, so that typing searches at once."""
         self.set_focus(self._input)
 
     @on(Input.Changed, "#help-search")
     def search_changed(self, event: Input.Changed) -> None:
-        """Show what holds the text; a slash before it only says that it is one."""
+        """Search for the text; a slash before it is ignored."""
         text = event.value.strip()
         self._page.search(text[1:] if text.startswith("/") and len(text) > 1 else text)
 
@@ -111,16 +111,16 @@ class HelpScreen(ModalScreen[None]):
         await self._page.run_action(action)
 
     def action_leave(self) -> None:
-        """Show all again; go back when all is shown."""
+        """Clear the search, or close if it is empty."""
         if self._input.value:
             self._input.value = ""
         else:
             self.dismiss(None)
 
     def action_close(self) -> None:
-        """Go back."""
+        """Close."""
         self.dismiss(None)
 
 
 def _heading(width: int) -> Sequence[Line]:
-    return (clip_line(((" Help", Role.STRONG), ("   type to search:", Role.DIM)), width),)
+    return (truncate_line(((" Help", Role.STRONG), ("   type to search:", Role.DIM)), width),)

@@ -15,20 +15,20 @@ from jobdeck.engine.subscription import ChangeSet
 from jobdeck.tui.actions import ACTIONS, BY_NAME, Group, bindings
 from jobdeck.tui.clipboard import ClipboardWriter
 from jobdeck.tui.export import Save, save
-from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.render.spans import EMPTY, Line, Role, truncate_line
 from jobdeck.tui.screens.deck import Deck
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
 from jobdeck.tui.widgets.playback_bar import PlaybackBar
 
 PLAYING, PAUSED, ENDED, BREAKS_OFF = "►", "▮▮", "■ end", "■ incomplete"
 SEEKING = (("enter", "jump"), ("esc", "cancel"))
-"""What keys do while a moment is typed."""
+"""Keys while a time is typed."""
 
 REPLAY_ACTIONS = frozenset(action for action in ACTIONS if action.group is Group.REPLAY)
 
 
 class ReplayDeck(Deck):
-    """Draws the frames of a recording. Time stands still between two of them, so that each is drawn but one way."""
+    """Draws the frames of a recording. Time advances only between frames, so every frame is deterministic."""
 
     TEXT_KEYS: ClassVar[str] = "/:@"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Group.REPLAY)
@@ -37,18 +37,18 @@ class ReplayDeck(Deck):
         self,
         playback: Playback,
         session: Session,
-        put: ClipboardWriter,
+        write_clipboard: ClipboardWriter,
         write: Callable[[str], object],
         save: Save = save,
     ) -> None:
-        super().__init__(session, put, write, save)
+        super().__init__(session, write_clipboard, write, save)
         self._playback = playback
         self._seek_bar = FilterBar("seek", SEEKING, prompt="@")
         self._bar = PlaybackBar(playback, self._at)
         self._show_playback()
 
     def compose(self) -> ComposeResult:
-        """Lay out the deck, with the recording as a bar over its footer, and a line in which a moment is named."""
+        """Lay out the deck, with the playback bar and the time input above its footer."""
         for widget in super().compose():
             if widget is self._footer:
                 yield self._bar
@@ -56,18 +56,18 @@ class ReplayDeck(Deck):
             yield widget
 
     def draw(self, batch: ChangeSet) -> None:
-        """Draw a frame, and all that depends on its moment."""
+        """Draw a frame, and everything that depends on its time."""
         self._show_playback()
         super().draw(batch)
         self._draw_moment(resort=not self._playback.playing)
 
     def tick(self) -> None:
-        """Draw nothing: only frames move time."""
+        """Do nothing: only frames advance the time."""
 
     def pin_selection(self, action: str) -> None:
-        """Keep the selected job, unless the keys only move through time: each moment then opens on the first job.
+        """Let the selection stick to its job, except for keys that move through time: they select the first row again.
 
-        So a moment looks the same whichever way led there.
+        A moment then looks the same no matter how it was reached.
         """
         if BY_NAME.get(action) not in REPLAY_ACTIONS and not self._seek_bar.editing:
             super().pin_selection(action)
@@ -79,11 +79,11 @@ class ReplayDeck(Deck):
         self._draw_moment(resort=not self._playback.playing)
 
     def action_step(self) -> None:
-        """Pause at the next thing that happened."""
+        """Pause at the next response or change."""
         self._playback.step(1)
 
     def action_step_back(self) -> None:
-        """Pause at the thing that happened before."""
+        """Pause at the previous response or change."""
         self._playback.step(-1)
 
     def action_faster(self) -> None:
@@ -97,19 +97,19 @@ class ReplayDeck(Deck):
         self._redraw()
 
     def action_go_to(self) -> None:
-        """Open the line in which a moment is typed."""
+        """Open the time input."""
         self._seek_bar.open()
         self._show_moment("")
         self._draw_footer()
 
     @on(Input.Changed, "#seek")
     def seek_changed(self, event: Input.Changed) -> None:
-        """Show which moment is meant by what has been typed so far."""
+        """Show the time that the typed text stands for."""
         self._show_moment(event.value)
 
     @on(Input.Submitted, "#seek")
     def seek_submitted(self, event: Input.Submitted) -> None:
-        """Go to the moment, or show why not and stay in the line."""
+        """Jump to the typed time, or show why it is invalid."""
         try:
             place = self._playback.parse_time(event.value)
         except ValueError:
@@ -121,17 +121,17 @@ class ReplayDeck(Deck):
 
     @on(PlaybackBar.Chosen)
     def moment_chosen(self, message: PlaybackBar.Chosen) -> None:
-        """Go to the moment that was clicked."""
+        """Jump to the clicked time."""
         self._playback.seek(message.seconds)
 
     @on(FilterInput.Cancelled, "#seek")
     def seek_cancelled(self) -> None:
-        """Stay."""
+        """Close the time input without a jump."""
         self._leave_seek_bar()
 
     @on(Input.Blurred, "#seek")
     def seek_blurred(self) -> None:
-        """Stay, and leave the focus where it went."""
+        """Close the time input, and leave the focus where it is."""
         self._seek_bar.show("", (), wanted=False)
         self._draw_footer()
 
@@ -149,7 +149,7 @@ class ReplayDeck(Deck):
         lines = super()._empty_lines(width)
         if self._state.engine is None or self._state.table.total:
             return lines
-        return (EMPTY, clip_line((("  No jobs were watched at this time.", Role.STRONG),), width))
+        return (EMPTY, truncate_line((("  No jobs were watched at this time.", Role.STRONG),), width))
 
     def _redraw(self) -> None:
         self._show_playback()

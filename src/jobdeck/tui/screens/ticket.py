@@ -1,4 +1,4 @@
-"""The ticket: read it, say something about it, and hand it on."""
+"""The ticket dialog: review it, add a note, copy or save it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,35 +12,35 @@ from textual.widgets import TextArea
 from jobdeck.app.session import safe_error_message
 from jobdeck.domain import humanize
 from jobdeck.tui.clipboard import ClipboardService
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.widgets.line_view import Document
 from jobdeck.tui.widgets.static import LinesWidget
 
 MAKING_SECONDS = 5.0
-"""The longest that a ticket may take to make before a key says so instead of holding the screen."""
+"""The longest that making a ticket may take before the dialog says so."""
 
 NOTE_PLACEHOLDER = "for support: what you did and what you expected"
 
 
-class Paper(Protocol):
-    """A ticket that can be made anew, and its note."""
+class Draft(Protocol):
+    """A ticket that can be made repeatedly, with its note."""
 
     async def note(self) -> str:
-        """Return the note that is kept with the jobs."""
+        """Return the saved note."""
         ...
 
-    def keep(self, note: str) -> None:
-        """Keep another note with the jobs; it is in every ticket that is made from now on. Needs a running loop."""
+    def save_note(self, note: str) -> None:
+        """Save a new note, which tickets include from then on. Needs a running loop."""
         ...
 
-    async def make(self, *, include_result: bool) -> str:
-        """Return the ticket, with the jobs' results or without."""
+    async def render(self, *, include_result: bool) -> str:
+        """Return the ticket, optionally with the jobs' results."""
         ...
 
 
 class TicketScreen(Dialog[None]):
-    """Shows a ticket before it leaves. `y` works at once: a key pressed before the ticket is made waits for it."""
+    """Shows a ticket before it is sent. Keys work at once: `y` waits until the ticket is made."""
 
     SUBJECT = "Ticket"
     KEYS = (("y", "copy"), ("s", "save"), ("n", "note"), ("i", "with result"), ("esc", "back"))
@@ -54,11 +54,11 @@ class TicketScreen(Dialog[None]):
     AUTO_FOCUS = "Document"
     TEXT_KEYS: ClassVar[str] = "ne"
 
-    def __init__(self, paper: Paper, copier: ClipboardService, subject: str) -> None:
-        """Begin to make the ticket; needs a running loop."""
+    def __init__(self, draft: Draft, clipboard: ClipboardService, subject: str) -> None:
+        """Start making the ticket; needs a running loop."""
         super().__init__()
-        self._paper = paper
-        self._copier = copier
+        self._draft = draft
+        self._clipboard = clipboard
         self._subject = subject
         self._note = ""
         self._with_result = False
@@ -68,14 +68,14 @@ class TicketScreen(Dialog[None]):
 
     @property
     def keys(self) -> Keys:
-        """The keys of the ticket, or of its note while that is written."""
+        """The keys of the ticket, or of its note while that is edited."""
         result = "without result" if self._with_result else "with result"
         keys = (("y", "copy"), ("s", "save"), ("n", "note"), ("i", result), ("esc", "back"))
         return (("esc", "finish note"),) if self._writes else keys
 
     @property
     def help_key(self) -> str:
-        """The key that shows the help."""
+        """The key of the help."""
         return "f1" if self._writes else "?"
 
     @property
@@ -84,12 +84,12 @@ class TicketScreen(Dialog[None]):
 
     @property
     def what(self) -> str:
-        """What is handed on, in words."""
+        """The name of the ticket in messages."""
         return f"ticket of {self._subject}"
 
     def compose(self) -> ComposeResult:
-        """Lay out the ticket over the note and the keys."""
-        with Vertical(classes="sheet"):
+        """Lay out ticket, note and keys."""
+        with Vertical(classes="dialog"):
             yield LinesWidget(self._heading, id="ticket-heading")
             yield Document(id="ticket")
             note = TextArea(placeholder=NOTE_PLACEHOLDER, soft_wrap=True, show_line_numbers=False)
@@ -99,44 +99,44 @@ class TicketScreen(Dialog[None]):
             yield self.key_line
 
     def on_mount(self) -> None:
-        """Show the ticket when it is made."""
+        """Show the ticket once it is made."""
         self._show()
         self.run_worker(self._recall_note(), group="note", exit_on_error=False)
 
     def on_unmount(self) -> None:
-        """Make nothing that nobody reads."""
+        """Cancel unfinished work."""
         self._making.cancel()
         if self._shown is not None:
             self._shown.cancel()
 
     def on_descendant_focus(self) -> None:
-        """Name the keys of the ticket or of its note."""
+        """Update the keys."""
         self.draw_keys()
 
     def action_copy(self) -> None:
-        """Send the ticket to the clipboard and go back to the deck."""
+        """Send the ticket to the clipboard, and return to the deck."""
         self._take_note()
-        self.run_worker(self._hand_on(self._copier.send), group="hand on")
+        self.run_worker(self._deliver(self._clipboard.send), group="deliver")
 
     def action_save(self) -> None:
-        """Write the ticket to a file; it stays in view, for its keys are not those of the deck."""
+        """Save the ticket to a file; the dialog stays open, because the next keys would go to the deck."""
         self._take_note()
-        self.run_worker(self._hand_on(self._copier.keep, leave=False), group="hand on")
+        self.run_worker(self._deliver(self._clipboard.save, leave=False), group="deliver")
 
     def action_note(self) -> None:
-        """Write a note."""
+        """Edit the note."""
         note = self.query_one(TextArea)
         note.display = True
         self.set_focus(note)
 
     def action_result(self) -> None:
-        """Take the jobs' results in, or leave them out again: they may hold what is nobody else's business."""
+        """Include the jobs' results, or leave them out: they may contain personal data."""
         self._with_result = not self._with_result
         self.draw_keys()
         self._remake()
 
     def action_leave(self) -> None:
-        """Go from the note back to the ticket, and from there to the deck."""
+        """Return from the note to the ticket, or from the ticket to the deck."""
         self._take_note()
         note = self.query_one(TextArea)
         if self.focused is not note:
@@ -146,16 +146,16 @@ class TicketScreen(Dialog[None]):
         self.set_focus(self.query_one(Document))
 
     def _take_note(self) -> None:
-        """Keep the note if it has been changed; it may have lost the keys to a click."""
+        """Save the note if it changed; a click may have taken the focus from it."""
         note = self.query_one(TextArea).text.strip()
         if note != self._note:
             self._note = note
-            self._paper.keep(note)
+            self._draft.save_note(note)
             self._remake()
 
     async def _recall_note(self) -> None:
-        """Go on with the note that is kept, unless another has been begun."""
-        kept = await self._paper.note()
+        """Load the saved note, unless the user already typed another."""
+        kept = await self._draft.note()
         note = self.query_one(TextArea)
         if kept and not note.text:
             self._note = kept.strip()
@@ -163,11 +163,11 @@ class TicketScreen(Dialog[None]):
             note.move_cursor(note.document.end)
 
     def _begin(self) -> asyncio.Task[str]:
-        async def make() -> str:
+        async def render() -> str:
             async with asyncio.timeout(MAKING_SECONDS):
-                return await self._paper.make(include_result=self._with_result)
+                return await self._draft.render(include_result=self._with_result)
 
-        return asyncio.get_running_loop().create_task(make(), name="ticket")
+        return asyncio.get_running_loop().create_task(render(), name="ticket")
 
     def _remake(self) -> None:
         self._making.cancel()
@@ -186,7 +186,7 @@ class TicketScreen(Dialog[None]):
             self.query_one("#ticket-heading", LinesWidget).show_lines(self._heading)
 
     async def _text(self) -> str | None:
-        """Return the ticket when it is made, or made anew meanwhile; None, and said why, when it cannot be."""
+        """Return the latest ticket once it is made; None after a message if that fails."""
         making = self._making
         try:
             return await asyncio.shield(making)
@@ -201,7 +201,7 @@ class TicketScreen(Dialog[None]):
         self.notify(f"no ticket: {reason}", severity="warning", markup=False)
         return None
 
-    async def _hand_on(self, way: Callable[[str, str], Awaitable[object]], *, leave: bool = True) -> None:
+    async def _deliver(self, way: Callable[[str, str], Awaitable[object]], *, leave: bool = True) -> None:
         if self._busy:
             return
         self._busy = True
@@ -215,7 +215,7 @@ class TicketScreen(Dialog[None]):
     def _heading(self, width: int) -> Sequence[Line]:
         document = self.query(Document)  # the heading may be drawn first
         text = document.first().text if document else ""
-        told = humanize.format_size(len(text.encode())) if text else "…"
+        size = humanize.format_size(len(text.encode())) if text else "…"
         result = "includes the result: check it for personal data" if self._with_result else "without the result"
-        line = ((" Ticket ", Role.STRONG), (f"of {self._subject}", Role.NAME), (f"  {told}, {result}", Role.DIM))
-        return (clip_line(line, width),)
+        line = ((" Ticket ", Role.STRONG), (f"of {self._subject}", Role.NAME), (f"  {size}, {result}", Role.DIM))
+        return (truncate_line(line, width),)

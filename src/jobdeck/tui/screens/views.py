@@ -1,4 +1,4 @@
-"""The views: a digit shows one, and what is shown now can be saved as one."""
+"""The saved views: a digit shows one, `s` saves the current one."""
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar
@@ -10,18 +10,18 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from jobdeck.domain.text import mask_keys
-from jobdeck.tui.cell_text import clip, fit
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line
+from jobdeck.tui.cell_text import pad, truncate
+from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
 from jobdeck.tui.screens.dialogs import Dialog
 from jobdeck.tui.views import LONGEST_NAME, MOST, View
-from jobdeck.tui.widgets.job_pane import JobPane
+from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.static import LinesWidget
 
 NAME_CELLS = 20
 
 
 class ViewsScreen(Dialog[None]):
-    """Lists the saved views; the next digit shows one of them."""
+    """Lists the saved views; a digit shows one of them."""
 
     SUBJECT = "Views"
     KEYS = (("1–9", "show"), ("s", "save this view"), ("x 1–9", "remove"), ("u", "undo"), ("esc", "back"))
@@ -35,20 +35,20 @@ class ViewsScreen(Dialog[None]):
         ("q,v", "leave", "back"),
     ]
 
-    def __init__(self, pane: JobPane, undo: Callable[[], object]) -> None:
-        """List the views of `pane`; `undo` takes back what was done last."""
+    def __init__(self, pane: ListPane, undo: Callable[[], object]) -> None:
+        """List the views of `pane`; `undo` undoes the latest change."""
         super().__init__()
         self._pane = pane
         self._undo = undo
-        self._removed = 0  # views that undo brings back
+        self._removed = 0  # the number of removed views that undo restores
         self._removing = False
         self._input = Input(compact=True, max_length=LONGEST_NAME, placeholder="name of the view", id="view-name")
         self._input.cursor_blink = False
         self._input.display = False
 
     def compose(self) -> ComposeResult:
-        """Lay out the views over the keys."""
-        with Vertical(classes="sheet"):
+        """Lay out the views and the keys."""
+        with Vertical(classes="dialog"):
             yield LinesWidget(lambda _: (((" Views", Role.STRONG),),))
             yield LinesWidget(self._lines, id="views")
             yield self._input
@@ -56,7 +56,7 @@ class ViewsScreen(Dialog[None]):
 
     @property
     def keys(self) -> Keys:
-        """The keys of what is asked for now: a name, a view to remove, or a view to show."""
+        """The keys for the current step: typing a name, removing a view, or showing a view."""
         count = len(self._pane.views)
         numbers = "1" if count == 1 else f"1–{count}"
         if self._input.display:
@@ -69,11 +69,11 @@ class ViewsScreen(Dialog[None]):
 
     @property
     def help_key(self) -> str:
-        """The key that shows the help: `f1` where a question mark is text."""
+        """The key of the help: `f1` where a question mark is text."""
         return "f1" if self._input.display else "?"
 
     def action_digit(self, number: int) -> None:
-        """Show a view; after `x` remove it."""
+        """Show a view, or, after `x`, remove it."""
         views = self._pane.views
         if number > len(views):
             self.notify(f"no view {number}", markup=False)
@@ -88,26 +88,26 @@ class ViewsScreen(Dialog[None]):
             self.dismiss(None)
 
     def action_remove(self) -> None:
-        """Have the next digit remove a view."""
+        """Let the next digit remove a view."""
         self._removing = not self._removing and bool(self._pane.views)
         self._draw()
 
     def action_undo(self) -> None:
-        """Bring back the view that was removed last."""
+        """Restore the view that was removed last."""
         if self._removed:
             self._removed -= 1
             self._undo()
             self._draw()
 
     def action_save(self) -> None:
-        """Ask for the name of what is shown now."""
+        """Ask for the name of the current view."""
         self._removing = False
         self._input.display = True
         self.set_focus(self._input)
         self._draw()
 
     def action_leave(self) -> None:
-        """Leave the name or the removal, else the views."""
+        """Cancel the name or the removal, or else close."""
         if self._input.display:
             self._hide_input()
         elif self._removing:
@@ -118,7 +118,7 @@ class ViewsScreen(Dialog[None]):
 
     @on(Input.Submitted, "#view-name")
     def name_submitted(self, event: Input.Submitted) -> None:
-        """Save what is shown now; under a name that there is already it takes its place."""
+        """Save the current view; an existing view of that name is replaced."""
         name = event.value.strip()
         self._hide_input()
         if not name:
@@ -149,13 +149,13 @@ class ViewsScreen(Dialog[None]):
         views = self._pane.views
         if not views:
             text = " No views yet. s saves the filter and the order that are shown now."
-            return ((), clip_line(((text, Role.DIM),), width), ())
+            return ((), truncate_line(((text, Role.DIM),), width), ())
         asked = (((" remove which view? 1–9", Role.WARN),),) if self._removing else ()
-        return ((), *(clip_line(_line(number, view), width) for number, view in enumerate(views, 1)), *asked, ())
+        return ((), *(truncate_line(_line(number, view), width) for number, view in enumerate(views, 1)), *asked, ())
 
 
 def _line(number: int, view: View) -> Line:
     problems = "problems only  " if view.problems else ""
-    order = f"  by {view.sorting.words}"
-    text = f"{problems}{clip(view.filter, 60)}{order}"
-    return ((f" {number}  ", Role.KEY), (fit(view.name, NAME_CELLS), Role.TEXT), (f"  {text}", Role.DIM))
+    order = f"  by {view.sorting.label}"
+    text = f"{problems}{truncate(view.filter, 60)}{order}"
+    return ((f" {number}  ", Role.KEY), (pad(view.name, NAME_CELLS), Role.TEXT), (f"  {text}", Role.DIM))

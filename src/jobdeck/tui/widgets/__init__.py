@@ -1,1 +1,1 @@
-"""Widgets that draw lines of spans. They are given what they show, and know neither screens nor the app."""
+"""Widgets that draw lines of spans. Their data is passed in; they know neither screens nor the app."""

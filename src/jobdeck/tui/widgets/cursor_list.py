@@ -1,4 +1,4 @@
-"""A list of lines with a cursor, for dialogs: of however many entries, only the lines in view are made."""
+"""A list with a cursor, for dialogs; of any number of entries, only the lines in view are made."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar, overload
@@ -6,14 +6,14 @@ from typing import Generic, TypeVar, overload
 from textual import events
 from textual.message import Message
 
-from jobdeck.tui.render.spans import Line, Role, clip_line
+from jobdeck.tui.render.spans import Line, Role, truncate_line
 from jobdeck.tui.widgets.line_view import LineView
 
 EntryT = TypeVar("EntryT")
 
 
 class LazyLines(Sequence[Line], Generic[EntryT]):
-    """The lines of entries, each made when it is asked for."""
+    """The lines of entries, each made on first access."""
 
     def __init__(self, entries: Sequence[EntryT], make: Callable[[EntryT], Line]) -> None:
         self._entries = entries
@@ -21,7 +21,7 @@ class LazyLines(Sequence[Line], Generic[EntryT]):
         self._made: dict[int, Line] = {}
 
     def __len__(self) -> int:
-        """Return how many lines there are, made or not."""
+        """Return the number of lines."""
         return len(self._entries)
 
     @overload
@@ -31,7 +31,7 @@ class LazyLines(Sequence[Line], Generic[EntryT]):
     def __getitem__(self, index: slice) -> Sequence[Line]: ...
 
     def __getitem__(self, index: int | slice) -> Line | Sequence[Line]:
-        """Return one line, or some."""
+        """Return one line, or a slice."""
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
         line = self._made.get(index)
@@ -41,18 +41,18 @@ class LazyLines(Sequence[Line], Generic[EntryT]):
 
 
 class CursorList(LineView, Generic[EntryT]):
-    """Entries, a line each, with a cursor that stays with its entry, and on its line of the screen, as others come.
+    """A list of entries, a line each, whose cursor stays with its entry, and on its line of the screen, as others come.
 
-    `draw` makes the line of an entry for a width, `key` says what it is known by; an entry whose key is None is a
-    heading, which the cursor passes over. `cursor` is the key of the entry to begin with; without it the cursor is on
-    the first one until somebody moves it.
+    `draw` makes the line of an entry for a width; `key` returns its identity, or None for a heading, which the cursor
+    skips. `cursor` is the key of the initial entry; without it, the cursor is on the first entry until the user moves
+    it.
     """
 
     class Moved(Message):
-        """The cursor is on another entry."""
+        """The cursor moved to another entry."""
 
     class Chosen(Message):
-        """The entry under the cursor was clicked twice."""
+        """The entry under the cursor was double-clicked."""
 
     def __init__(
         self,
@@ -68,29 +68,29 @@ class CursorList(LineView, Generic[EntryT]):
         self._entries: Sequence[EntryT] = ()
         self._index = 0
         self._cursor = cursor
-        self._touched = cursor is not None
+        self._user_moved = cursor is not None
 
     @property
     def entries(self) -> Sequence[EntryT]:
-        """The entries as shown last."""
+        """The entries shown."""
         return self._entries
 
     @property
     def cursor(self) -> Hashable | None:
-        """The key of the entry under the cursor; None where there is none."""
+        """The key of the entry under the cursor, or None."""
         return self._cursor
 
     @property
     def selected(self) -> EntryT | None:
-        """The entry under the cursor; None where there is none."""
+        """The entry under the cursor, or None."""
         return self._entries[self._index] if self._cursor is not None and self._entries else None
 
     def show(self, entries: Sequence[EntryT]) -> None:
-        """Draw entries; the cursor stays with its own, else on its line."""
+        """Show entries; the cursor stays with its entry, or else on its line."""
         in_view = 0 <= self._index - self.scroll_offset.y < self.page
         before = self._index
         self._entries = entries
-        self._index = self._find() if self._touched else self._nearest(0, 1)
+        self._index = self._find() if self._user_moved else self._nearest(0, 1)
         self._take_key()
         self._lay_out()
         if in_view:
@@ -99,21 +99,21 @@ class CursorList(LineView, Generic[EntryT]):
             self._reveal()
 
     def go_to(self, key: Hashable) -> None:
-        """Put the cursor on the entry of a key, if there is one; before it is shown, too."""
+        """Move the cursor to the entry with a key, if there is one; the entry may be shown later."""
         self._cursor = key
         self._go(self._find(), 1)
 
-    def ground(self, line: int) -> Role | None:
-        """Return the background of the line under the cursor."""
+    def line_background(self, line: int) -> Role | None:
+        """Return the background role of a line."""
         return Role.CURSOR if line == self._index and self._cursor is not None else None
 
     def on_resize(self) -> None:
-        """Make the lines for the new width."""
+        """Lay out the lines for the new width."""
         self._lay_out()
         self._reveal()
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the entry under the pointer; a second click chooses it."""
+        """Move the cursor to the entry under the pointer; a double click chooses it."""
         offset = event.get_content_offset(self)
         line = self.scroll_offset.y + offset.y if offset is not None else len(self._entries)
         if line < len(self._entries) and self._key_of(self._entries[line]) is not None:
@@ -122,27 +122,27 @@ class CursorList(LineView, Generic[EntryT]):
                 self.post_message(self.Chosen())
 
     def move_by(self, lines: int) -> None:
-        """Move the cursor so many lines down, up when negative."""
+        """Move the cursor down, or up if negative."""
         self._go(self._index + lines, 1 if lines > 0 else -1)
 
     def action_first(self) -> None:
-        """Go to the first entry."""
+        """Move to the first entry."""
         self._go(0, 1)
 
     def action_last(self) -> None:
-        """Go to the last entry."""
+        """Move to the last entry."""
         self._go(len(self._entries) - 1, -1)
 
     def _go(self, index: int, step: int) -> None:
-        """Put the cursor on an entry, of headings on the next one that is none in the direction of `step`."""
-        self._touched = True
+        """Move the cursor to an entry; from a heading, to the next entry in the direction of `step`."""
+        self._user_moved = True
         self._index = self._nearest(index, step)
         self._take_key()
         self._reveal()
         self.refresh()
 
     def _find(self) -> int:
-        """Return where the entry under the cursor is now, else the one in its place."""
+        """Return the index of the entry under the cursor, or else of the entry now in its place."""
         if self._cursor is not None:
             same = (place for place, entry in enumerate(self._entries) if self._key_of(entry) == self._cursor)
             stays = self._index < len(self._entries) and self._key_of(self._entries[self._index]) == self._cursor
@@ -163,7 +163,7 @@ class CursorList(LineView, Generic[EntryT]):
 
     def _take_key(self) -> None:
         key = self._key_of(self._entries[self._index]) if self._entries else None
-        # Until there are entries, the one to begin with is waited for.
+        # Before the first entries arrive, the initial cursor is kept.
         if self._entries and key != self._cursor:
             self._cursor = key
             self.post_message(self.Moved())
@@ -174,12 +174,12 @@ class CursorList(LineView, Generic[EntryT]):
             return
         count = len(self.lines)
         draw = self._draw_entry
-        self.set_lines(LazyLines(self._entries, lambda entry: clip_line(draw(entry, width), width)))
+        self.set_lines(LazyLines(self._entries, lambda entry: truncate_line(draw(entry, width), width)))
         if len(self._entries) != count:
             self.refresh(layout=True)
 
     def _reveal(self) -> None:
-        """Scroll as little as brings the cursor into view, with the headings right over it."""
+        """Scroll as little as possible to show the cursor and the headings above it."""
         first = self._index
         while first > 0 and self._key_of(self._entries[first - 1]) is None:
             first -= 1

@@ -1,4 +1,4 @@
-"""The selected job in tabs: its stages and small print, its result, the last body, what happened, what changed."""
+"""The selected job in tabs: stages and details, result, raw body, timeline, diff."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ from jobdeck.tui.widgets.tree_pane import TreePane
 
 
 class Detail(TreePane):
-    """Draws one job. What takes long is done once: 64 kB of JSON take 40 ms to lay out."""
+    """Draws one job. Slow parts are cached: laying out 64 kB of JSON takes 40 ms."""
 
     def __init__(self, now: Instant, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -36,38 +36,38 @@ class Detail(TreePane):
 
     @property
     def tab(self) -> Tab:
-        """The tab that is shown."""
+        """The current tab."""
         return self._tab
 
     @property
     def json_tree(self) -> JsonTree | None:
-        """The result as a tree, once it has been read and while its tab is shown."""
+        """The result as a tree, once it is read, while its tab is shown."""
         return self._read_tree if self._tab is Tab.RESULT else None
 
     @property
     def body(self) -> bytes | None:
-        """The body that the job's own answer came as, else that of the list which told of it."""
+        """The latest body of the job's own response, or else of a list response; None if the result was evicted."""
         content = self._past.content
         if content is None or (content.exchange.job is None and self._job and self._job.evicted_result is not None):
             return None
         return content.body
 
     def show(self, job: Job | None, outlook: ScheduleInfo | None, now: Instant, past: JobHistory | None = None) -> None:
-        """Draw a job as it is `now`; another job than before is shown from its first line."""
+        """Draw a job at the time `now`; a different job is shown from its first line."""
         if (job and job.key) != (self._job and self._job.key):
             self.scroll_to(y=0, animate=False, immediate=True)
         self._job, self._outlook, self._now, self._past = job, outlook or ScheduleInfo(), now, past or JobHistory()
         self.draw()
 
     def turn_to(self, tab: Tab) -> None:
-        """Show a tab from its first line."""
+        """Switch to a tab, at its first line."""
         if tab is not self._tab:
             self._tab = tab
             self.scroll_to(y=0, animate=False, immediate=True)
             self.draw()
 
     def draw(self) -> None:
-        """Draw the job in the tab that is shown."""
+        """Draw the current tab."""
         width = self.line_width
         if self._job is None or width < 1:
             self.set_lines(())
@@ -109,15 +109,15 @@ class Detail(TreePane):
 
 
 def _missing_body(job: Job, outlook: ScheduleInfo) -> str:
-    """Return in words why there is no body to show."""
+    """Return why there is no body to show."""
     if outlook.past:
         return "no response about this job is in the recording up to here"
-    what = "" if outlook.locked else ": it is being fetched" if job.terminal else ": r refreshes"
+    what = "" if outlook.read_only else ": it is being fetched" if job.terminal else ": r refreshes"
     return f"no response about this job has come in this run{what}"
 
 
 def _missing_result(job: Job) -> str:
-    """Return in words why there is no result to show."""
+    """Return why there is no result to show."""
     if job.dropped_result is not None:
         return f"{humanize.describe_dropped_result(job.dropped_result)}: o saves it to a file"
     if job.evicted_result is not None:

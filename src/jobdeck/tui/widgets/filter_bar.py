@@ -1,4 +1,4 @@
-"""The line in which a filter, a text to look for or a moment is typed, with what is found of it."""
+"""The input line for a filter, a search or a time, with a message about the result."""
 
 from typing import ClassVar
 
@@ -11,17 +11,17 @@ from textual.widgets import Input
 
 from jobdeck.tui.cell_text import width_of
 from jobdeck.tui.filter_history import FilterHistory
-from jobdeck.tui.render.spans import Keys, Line, Role, clip_line, line_width
+from jobdeck.tui.render.spans import Keys, Line, Role, line_width, truncate_line
 from jobdeck.tui.widgets.static import LinesWidget
 
 LONGEST = 500
 PROMPT = 3
 LEAST_TEXT = 14
-"""Cells that a message leaves for the text."""
+"""Cells that are left for the text beside a message."""
 
 
 class FilterInput(Input):
-    """The text of the filter."""
+    """The input of a filter bar."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", show=False),
@@ -31,7 +31,7 @@ class FilterInput(Input):
     history: FilterHistory | None = None
 
     class Cancelled(Message):
-        """Escape was pressed: the text is not wanted after all."""
+        """Escape was pressed."""
 
         def __init__(self, control: "FilterInput") -> None:
             super().__init__()
@@ -39,15 +39,15 @@ class FilterInput(Input):
 
         @property
         def control(self) -> "FilterInput":
-            """The input, for `on`."""
+            """The input, for `@on` with a selector."""
             return self._control
 
     def action_older(self) -> None:
-        """Show the filter that was used before this one."""
+        """Show the next older filter."""
         self._recall(self.history.older(self.value) if self.history is not None else None)
 
     async def action_newer(self) -> None:
-        """Show the filter that was used after this one; after the newest, go where the text leads."""
+        """Show the next newer filter; after the newest, submit."""
         text = self.history.newer() if self.history is not None else None
         if text is None:
             await self.action_submit()
@@ -59,19 +59,19 @@ class FilterInput(Input):
             self.cursor_position = len(text)
 
     def action_cancel(self) -> None:
-        """Say that the text is not wanted after all."""
+        """Post `Cancelled`."""
         self.post_message(self.Cancelled(self))
 
 
 class FilterBar(Horizontal):
-    """Asks for a text; it is there only while one is typed or in force.
+    """An input line that is visible only while text is edited or a filter is set.
 
-    The messages of its input, whose ID is `name`, go through it to the screen: `Changed`, `Submitted`, `Cancelled`, and
-    `Blurred` where the text was still being typed.
+    The messages of its input, whose ID is `name`, bubble to the screen: `Changed`, `Submitted`, `Cancelled`, and
+    `Blurred` only if the text was being edited.
     """
 
     class VisibilityChanged(Message):
-        """It came or went: what stands under it has another height."""
+        """The bar was shown or hidden, so that the height below it changes."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class FilterBar(Horizontal):
         history: FilterHistory | None = None,
         suggester: Suggester | None = None,
     ) -> None:
-        """Ask for a text; `keys` says what the keys do that are no part of it, `history` what was typed before."""
+        """Create the bar; `keys` are the keys with a function while editing, for the footer."""
         super().__init__(classes=name)
         self.keys = keys
         self._prompt = prompt
@@ -95,39 +95,39 @@ class FilterBar(Horizontal):
         self._editing = False
 
     def on_show(self) -> None:
-        """Tell that it came."""
+        """Post that it was shown."""
         self.post_message(self.VisibilityChanged())
 
     def on_hide(self) -> None:
-        """Tell that it went."""
+        """Post that it was hidden."""
         self.post_message(self.VisibilityChanged())
 
     def compose(self) -> ComposeResult:
-        """Put the prompt before the text, and what is found after it."""
+        """Lay out prompt, text and message."""
         yield LinesWidget(lambda _: (((f" {self._prompt}", Role.KEY),),), id="prompt")
         yield self._input
         yield self._message
 
     @property
     def editing(self) -> bool:
-        """Whether the keys are for the text."""
+        """Whether the text is being edited."""
         return self._editing
 
     @property
     def text(self) -> str:
-        """What has been typed."""
+        """The text of the input."""
         return self._input.value
 
     def open(self) -> None:
-        """Take the keys for a text."""
+        """Start editing."""
         self._editing = self.display = self._input.display = True
-        # At once, and not when it is the app's turn: the next key is for the input.
+        # Immediately, not in the next turn of the app: the next key belongs to the input.
         self.screen.set_focus(self._input)
 
     def show(self, text: str, message: Line, *, wanted: bool) -> None:
-        """Show the text that is in force and what is found; `wanted` while it is to be seen without the keys.
+        """Show the current text and a message; `wanted` keeps the bar visible without editing.
 
-        While it is typed the text is left alone: what is filtered by is a key press behind.
+        While the text is edited it is left alone: the applied filter is one key press behind.
         """
         self.display = wanted or self._editing
         self._input.display = self._editing or bool(text)
@@ -136,30 +136,30 @@ class FilterBar(Horizontal):
                 self._input.value = text
         self._needed = line_width(message) + 2
         self._give_room()
-        self._message.show_lines(lambda width: (clip_line((("  ", Role.DIM), *message), width),))
+        self._message.show_lines(lambda width: (truncate_line((("  ", Role.DIM), *message), width),))
 
     def on_resize(self) -> None:
-        """Share the new width out."""
+        """Distribute the new width."""
         self._give_room()
 
     def _give_room(self) -> None:
-        """Give the message the room it needs, as long as some is left for the text."""
-        # Until it is laid out for the first time, the bar's own width is not known.
+        """Give the message its width, as long as enough is left for the text."""
+        # Before the first layout, the width of the bar is not known.
         room = max((self.size.width or self.app.size.width) - PROMPT, 0)
         typed = max(width_of(self._input.value) + 2, LEAST_TEXT)
         self._message.styles.width = min(self._needed, max(room - typed, room // 2))
 
     def on_input_submitted(self) -> None:
-        """Leave the text as it is."""
+        """Stop editing, and keep the text."""
         self._editing = False
 
     def on_input_blurred(self, event: Input.Blurred) -> None:
-        """Take no more keys, unless it is the terminal that has lost them: it gives them back."""
+        """Stop editing when the focus moves to another widget, but not when the terminal loses it."""
         if self._editing and self.app.app_focus:
             self._editing = False
         else:
             event.stop()
 
     def on_filter_input_cancelled(self) -> None:
-        """Drop the text."""
+        """Stop editing."""
         self._editing = False

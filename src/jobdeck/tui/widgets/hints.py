@@ -1,4 +1,4 @@
-"""One line of the demo that names a key when there is use for it, until the key was pressed or the line dismissed."""
+"""A line in the demo that suggests a useful key, until the key is used or the line dismissed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from jobdeck.app.session import HintMemory
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.deck_state import DeckState
-from jobdeck.tui.render.spans import EMPTY, Line, Role, clip_line
+from jobdeck.tui.render.spans import EMPTY, Line, Role, truncate_line
 from jobdeck.tui.widgets.static import LinesWidget
 
 REFRESH_SECONDS = 0.5
@@ -18,22 +18,22 @@ REFRESH_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A key and what to press it for; `action` is its name in the table of actions."""
+    """A suggested key; `action` is its name in the table of actions."""
 
     action: str
     key: str
     text: str
 
 
-SAME_ERROR = Hint("same_fault", "=", "on a failed job to see what failed alike")
+SAME_ERROR = Hint("same_error", "=", "on a failed job to see what failed alike")
 GROUPS = Hint("groups", "b", "to group all jobs by reason")
 TICKET = Hint("ticket", "Y", "to create the support ticket for this job")
 HINTS = (SAME_ERROR, GROUPS, TICKET)
-"""In the order in which they come."""
+"""In the order of appearance."""
 
 
 class HintLine(LinesWidget):
-    """Shows one hint at a time, and is gone when none is left."""
+    """Shows one hint at a time, and disappears after the last."""
 
     def __init__(self, state: DeckState, selected: Callable[[], JobKey | None], memory: HintMemory) -> None:
         super().__init__(id="hints")
@@ -46,11 +46,11 @@ class HintLine(LinesWidget):
 
     @property
     def shown(self) -> Hint | None:
-        """The hint on the screen."""
+        """The current hint."""
         return self._shown
 
     def on_mount(self) -> None:
-        """Look for a hint now, and from time to time."""
+        """Look for a hint now and periodically."""
         self._timer = self.set_interval(REFRESH_SECONDS, self._update)
         self._update()
 
@@ -60,11 +60,11 @@ class HintLine(LinesWidget):
         self.dismiss()
 
     def follow(self, action: str) -> None:
-        """Note that a person has done an action: its hint does not come any more."""
+        """Note that the user ran an action: its hint is not shown again."""
         self._remove([hint for hint in self._left if hint.action == action])
 
     def dismiss(self) -> None:
-        """Take the hint on the screen away for good."""
+        """Hide the current hint for good."""
         self._remove([hint for hint in self._left if hint is self._shown])
 
     def _remove(self, hints: Sequence[Hint]) -> None:
@@ -76,8 +76,8 @@ class HintLine(LinesWidget):
             self._update()
 
     def _update(self) -> None:
-        # One stays until it is followed or dismissed, so that nothing changes under a reader's eye; but one about the
-        # selected job must be true of it.
+        # A hint stays until it is followed or dismissed, so that nothing changes while it is read; but a hint about the
+        # selected job must apply to that job.
         if self._shown is TICKET and not self._applies(TICKET):
             self._shown = None
         if self._shown is None and self._left and self._applies(self._left[0]):
@@ -89,8 +89,8 @@ class HintLine(LinesWidget):
         self.show_lines(lambda width: (hint_line(hint, width),), (hint,))
 
     def _applies(self, hint: Hint) -> bool:
-        """Whether there is something that the key of a hint would show."""
-        errors = self._state.faults.by_error()
+        """Whether the key of a hint would show something now."""
+        errors = self._state.failure_groups.by_error()
         if hint is SAME_ERROR:
             return any(group.count > 1 for group in errors)
         if hint is GROUPS:
@@ -100,9 +100,9 @@ class HintLine(LinesWidget):
 
 
 def hint_line(hint: Hint | None, width: int) -> Line:
-    """Return the line of a hint; a blank one where there is none."""
+    """Return the line of a hint, or a blank line."""
     if hint is None:
         return EMPTY
     key, dismiss = (hint.key, Role.KEY), ("   x", Role.KEY)
     tip = (("  Tip: press ", Role.DIM), key, (f" {hint.text}", Role.DIM))
-    return clip_line((*tip, dismiss, (" hides", Role.DIM)), width)
+    return truncate_line((*tip, dismiss, (" hides", Role.DIM)), width)

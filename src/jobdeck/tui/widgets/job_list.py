@@ -1,4 +1,4 @@
-"""The list of jobs: a virtual list of its own, because a DataTable of 10,000 rows takes 180 ms a key."""
+"""The list of jobs, a virtual list: a DataTable of 10,000 rows takes 180 ms per key."""
 
 from collections.abc import Callable, Collection, Container, Sequence
 from typing import ClassVar, TypeAlias
@@ -15,42 +15,42 @@ from jobdeck.domain.job import JobKey
 from jobdeck.tui.cell_text import ShortIds
 from jobdeck.tui.job_table import JobTable, Order, Row
 from jobdeck.tui.render.columns import ColumnChoice, Columns, Name, columns_for
-from jobdeck.tui.render.row import ACKNOWLEDGED, Ticks, faded, steady_spans, ticking_spans, ticks
+from jobdeck.tui.render.row import ACKNOWLEDGED, LiveCells, dimmed, live_cells, live_spans, static_spans
 from jobdeck.tui.render.spans import EMPTY, Line, Role
 from jobdeck.tui.terminal import set_virtual_height
 from jobdeck.tui.widgets.line_view import MARKED, LineView
 
-Token: TypeAlias = tuple[int, Role | None, tuple[bool, bool], Ticks]
-"""All that a drawn line depends on beside the columns: the row's stamp, its background, whether it is faded because
-what it shows is stale, and its ticking texts."""
+Token: TypeAlias = tuple[int, Role | None, tuple[bool, bool], LiveCells]
+"""Everything that a drawn row depends on besides the columns: the row's stamp, its background, whether it is dimmed
+because its data is old and whether it is marked, and its ticking texts."""
 
 CACHED_ROWS = 1_024
 UNMARKED = " "
-PICKED = "*"
+MARK = "*"
 EMPTY_LINES = 6
-"""Lines for what is said while there is no row."""
+"""Lines of the text that is shown without rows."""
 
 
 class JobList(LineView):
-    """Draws the rows of a `JobTable`; the selected job is kept by its key.
+    """Draws the rows of a `JobTable`, and tracks the selected job by its key.
 
-    A line is painted again only when its token differs from the one painted last, and only its ticking cells
-    when nothing else does: 0.6 ms a frame where a DataTable takes 70.
+    A row is repainted only if its token differs from the painted one, and only its ticking cells if nothing else
+    differs: 0.6 ms per frame, where a DataTable takes 70.
     """
 
     INSET: ClassVar[int] = 0
 
     class Selected(Message):
-        """Another job is selected (None: there is none)."""
+        """Another job is selected, or none."""
 
         def __init__(self, key: JobKey | None) -> None:
             super().__init__()
             self.key = key
 
     class Opened(Message):
-        """The selected job is to be opened."""
+        """The selected job should be opened."""
 
-    class Viewed(Message):
+    class VisibleRowsChanged(Message):
         """Other rows are on the screen."""
 
         def __init__(self, keys: tuple[JobKey, ...]) -> None:
@@ -58,7 +58,7 @@ class JobList(LineView):
             self.keys = keys
 
     class Resized(Message):
-        """The columns are laid out anew, or the rows are in another order."""
+        """The columns or the sort order changed."""
 
         def __init__(self, columns: Columns, order: Order) -> None:
             super().__init__()
@@ -75,13 +75,13 @@ class JobList(LineView):
         self._names = ShortIds(0)
         self._selected: JobKey | None = None
         self._index = 0
-        self._held = False
-        self._touched = False
-        self._above: Callable[[], int] = lambda: 0
+        self._pinned = False
+        self._user_moved = False
+        self._header_height: Callable[[], int] = lambda: 0
         self._tokens: list[Token | None] = []
         self._marks: Container[JobKey] = ()
-        self._viewed: tuple[JobKey, ...] = ()
-        self._steady: LRUCache[int, tuple[Line, Line]] = LRUCache(CACHED_ROWS)
+        self._visible_keys: tuple[JobKey, ...] = ()
+        self._static: LRUCache[int, tuple[Line, Line]] = LRUCache(CACHED_ROWS)
         self._empty: Callable[[int], Sequence[Line]] = lambda _: ()
 
     @property
@@ -91,55 +91,55 @@ class JobList(LineView):
 
     @property
     def columns(self) -> Columns:
-        """The columns as laid out now."""
+        """The current columns."""
         return self._columns
 
     @property
     def column_choice(self) -> ColumnChoice:
-        """Which columns somebody wants other than the width suggests."""
+        """The user's choice of columns."""
         return self._choice
 
     def choose_columns(self, choice: ColumnChoice) -> None:
-        """Have the columns that somebody wants."""
+        """Set the user's choice of columns."""
         self._choice = choice
         self._lay_out()
 
     @property
     def possible_columns(self) -> tuple[Name, ...]:
-        """The columns that a list of these jobs may have, at some width."""
+        """The columns that a list of these jobs can have, at some width."""
         return tuple(name for name in Name if name is not Name.WHO or self._who)
 
     @property
     def wanted_height(self) -> int:
-        """The lines that show every row, or what is said while there is none."""
+        """The lines that would show every row, or the text of an empty list."""
         return max(len(self._model), EMPTY_LINES)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return the number of rows as far as the pane has room for them under what is above them."""
-        return max(0, min(self.wanted_height, container.height - self._above()))
+        """Return the number of rows, limited to the room below what is above the list."""
+        return max(0, min(self.wanted_height, container.height - self._header_height()))
 
-    def stand_under(self, lines: Callable[[], int]) -> None:
-        """Leave room for so many lines above the list in its pane."""
-        self._above = lines
+    def set_header_height(self, lines: Callable[[], int]) -> None:
+        """Set a function for the number of lines above the list in its pane."""
+        self._header_height = lines
 
     def when_empty(self, make: Callable[[int], Sequence[Line]]) -> None:
-        """Say what to draw, made for the width, while there is no row."""
+        """Set what is drawn without rows, for a width."""
         self._empty = make
         if not len(self._model):
             self._repaint()
 
     @property
-    def viewed(self) -> tuple[JobKey, ...]:
+    def visible_keys(self) -> tuple[JobKey, ...]:
         """The jobs whose rows are on the screen."""
-        return self._viewed
+        return self._visible_keys
 
     def sync(self, now: Instant, *, settled: bool = True) -> None:
-        """Draw the model as it is `now`: keep the selected job where it is, paint what differs.
+        """Repaint changed rows at the time `now`, and keep the selection.
 
-        Until it is `settled` (every job has been looked at once) or somebody touches the list, the first line is
-        selected, so that a deck opens on the job that needs a look most. From then on the selection stays with
-        its job, and in a list that is scrolled, on its line of the screen. In a list that nobody has touched the
-        first lines stay in view: rather than following its job down and out of view, the selection begins anew.
+        Until all jobs were polled once (`settled`) or the user moved, the first row is selected, so that the deck opens
+        on the most urgent job. After that the selection sticks to its job, and in a scrolled list to its line of the
+        screen. Before the user moved, the first rows stay in view: if the selected job moves out of view, the first row
+        is selected again.
         """
         self._now = now
         count = len(self._model)
@@ -149,50 +149,50 @@ class JobList(LineView):
             self._lay_out()
         line = self._index - self.scroll_offset.y
         index = self._model.index(self._selected) if self._selected is not None else None
-        if index is None or not self._held:
-            index = 0 if not self._held else min(self._index, count - 1)
-        self._held = self._held or (settled and count > 0)
+        if index is None or not self._pinned:
+            index = 0 if not self._pinned else min(self._index, count - 1)
+        self._pinned = self._pinned or (settled and count > 0)
         if self.virtual_size.height != count:
             before = self.virtual_size.height
             set_virtual_height(self, count)
             if min(before, count) <= self.size.height:
-                # The pane is as high as its few rows: only then does it take a layout to show one more or less.
+                # The pane is as high as its rows while they fit: only then does another row need a layout.
                 self.refresh(layout=True)
-        self._index = max(0 if self._sunk(index) else index, 0)
+        self._index = max(0 if self._below_fold(index) else index, 0)
         self._select(self._model.row_at(self._index).job.key if count else None)
         top = self.scroll_offset.y
         wanted = self._index - line if top > 0 else top
         self._scroll(min(max(wanted, self._index - self.page + 1), self._index))
         self._paint_changes()
-        self._tell_viewed()
+        self._post_visible_rows()
 
-    def tell_order(self) -> None:
-        """Have the headings say how the rows are sorted."""
+    def post_order(self) -> None:
+        """Post the sort order, for the headings."""
         self.post_message(self.Resized(self._columns, self._model.order))
 
     def tick(self, now: Instant) -> None:
-        """Paint what reads differently because time has passed."""
+        """Repaint what changed as time passed."""
         self._now = now
         self._paint_changes()
 
     def select(self, key: JobKey) -> None:
-        """Select a job if it is in the list, and bring it into view."""
+        """Select a job if it is in the list, and scroll to it."""
         index = self._model.index(key)
         if index is not None:
             self._go(index)
 
     def mark(self, keys: Container[JobKey]) -> None:
-        """Show which jobs are picked out."""
+        """Show which jobs are marked."""
         self._marks = keys
         self._paint_changes()
 
-    def hold(self) -> None:
-        """Keep the selected job selected from now on, as if a key had moved there."""
-        self._held = self._held or self._selected is not None
-        self._touched = self._held
+    def pin_selection(self) -> None:
+        """Make the selection stick to its job, as if the user had moved there."""
+        self._pinned = self._pinned or self._selected is not None
+        self._user_moved = self._pinned
 
-    def step_off(self, keys: Collection[JobKey]) -> None:
-        """Select the next row that is none of these jobs, which are about to move away; at the end the one before."""
+    def select_neighbor(self, keys: Collection[JobKey]) -> None:
+        """Select the next row not in `keys`, whose jobs are about to move; at the end, the previous one."""
         if self._selected not in keys:
             return
         after = range(self._index + 1, len(self._model))
@@ -210,38 +210,38 @@ class JobList(LineView):
         if index >= len(self._model):
             return self.strip((), width)
         row = self._model.row_at(index)
-        ground = self._ground_of(index)
-        steady = self._steady.get(row.stamp)
-        if steady is None:
-            steady = self._steady[row.stamp] = steady_spans(row, self._columns, self._names.of(row.job.key))
-        before, after = steady
+        background = self._background_of(index)
+        static = self._static.get(row.revision)
+        if static is None:
+            static = self._static[row.revision] = static_spans(row, self._columns, self._names.of(row.job.key))
+        before, after = static
         if stale(row.job, self._now):
-            before, after = (*before[:1], *faded(before[1:])), faded(after)
+            before, after = (*before[:1], *dimmed(before[1:])), dimmed(after)
         sign = (
-            (PICKED, Role.KEY)
+            (MARK, Role.KEY)
             if row.job.key in self._marks
             else (ACKNOWLEDGED if row.job.acknowledged else " ", Role.DIM)
         )
-        marker = ((MARKED if ground is not None else UNMARKED, Role.KEY), sign)
-        ticking = ticking_spans(ticks(row.job, self._now), self._columns)
-        return self.strip((*marker, *before, *ticking, *after), width, ground)
+        marker = ((MARKED if background is not None else UNMARKED, Role.KEY), sign)
+        ticking = live_spans(live_cells(row.job, self._now), self._columns)
+        return self.strip((*marker, *before, *ticking, *after), width, background)
 
     def on_resize(self) -> None:
-        """Lay the columns out for the new width and keep the selected row in view."""
+        """Lay out the columns for the new width, and keep the selected row in view."""
         self._lay_out()
-        if self._sunk(self._index):
+        if self._below_fold(self._index):
             self._index = 0
             self._select(self._model.row_at(0).job.key)
         self._scroll(min(max(self.scroll_offset.y, self._index - self.page + 1), self._index))
-        self._tell_viewed()
+        self._post_visible_rows()
 
     def watch_has_focus(self, has_focus: bool) -> None:
-        """Show the cursor as one that keys move, or as one that waits."""
+        """Draw the cursor as active or inactive."""
         super().watch_has_focus(has_focus)
         self._paint_changes()
 
     def on_click(self, event: events.Click) -> None:
-        """Select the row under the pointer; a second click opens it."""
+        """Select the row under the pointer; a double click opens it."""
         offset = event.get_content_offset(self)
         if offset is None or not len(self._model):
             return
@@ -252,14 +252,14 @@ class JobList(LineView):
                 self.post_message(self.Opened())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Paint the rows that came into view, and tell which they are."""
+        """Paint the rows that came into view, and post which they are."""
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
             self._tokens = self._all_tokens()
-            self._tell_viewed()
+            self._post_visible_rows()
 
     def move_by(self, lines: int) -> None:
-        """Select a row so many rows down, up when negative."""
+        """Move the selection down, or up if negative."""
         self._go(self._index + lines)
 
     def action_first(self) -> None:
@@ -273,23 +273,23 @@ class JobList(LineView):
     def _go(self, index: int) -> None:
         if not len(self._model):
             return
-        self._held = self._touched = True
+        self._pinned = self._user_moved = True
         self._index = min(max(index, 0), len(self._model) - 1)
         self._select(self._model.row_at(self._index).job.key)
         self._scroll(min(max(self.scroll_offset.y, self._index - self.page + 1), self._index))
         self._paint_changes()
 
-    def _sunk(self, index: int) -> bool:
-        """Whether a row is below what is in view of a list that nobody has touched."""
-        return not self._touched and self.scroll_offset.y == 0 and index >= self.page
+    def _below_fold(self, index: int) -> bool:
+        """Whether a row is out of view in a list in which the user has not moved."""
+        return not self._user_moved and self.scroll_offset.y == 0 and index >= self.page
 
     def _select(self, key: JobKey | None) -> None:
         if key != self._selected:
             self._selected = key
-            self._tell(self.Selected(key))
+            self._post(self.Selected(key))
 
-    def _tell(self, message: Message) -> None:
-        # Else it would go no further than the pane around the list, where that is who had it drawn.
+    def _post(self, message: Message) -> None:
+        # The sender is set to the list: a message sent from the pane around it would not reach that pane.
         self.post_message(message.set_sender(self))
 
     def _scroll(self, top: int) -> None:
@@ -303,8 +303,8 @@ class JobList(LineView):
             self._columns = columns
             if columns.job_width != self._names.width:
                 self._names = ShortIds(columns.job_width)
-            self.tell_order()
-        self._steady.clear()
+            self.post_order()
+        self._static.clear()
         self._repaint()
 
     def _repaint(self) -> None:
@@ -312,7 +312,7 @@ class JobList(LineView):
         self.refresh()
 
     def _paint_changes(self) -> None:
-        """Mark as dirty what differs from what was painted last."""
+        """Repaint rows and cells that differ from the painted ones."""
         tokens = self._all_tokens()
         before = self._tokens
         self._tokens = tokens
@@ -337,16 +337,16 @@ class JobList(LineView):
             return None
         row: Row = self._model.row_at(index)
         signs = stale(row.job, self._now), row.job.key in self._marks
-        return row.stamp, self._ground_of(index), signs, ticks(row.job, self._now)
+        return row.revision, self._background_of(index), signs, live_cells(row.job, self._now)
 
-    def _ground_of(self, index: int) -> Role | None:
+    def _background_of(self, index: int) -> Role | None:
         if index != self._index:
             return None
         return Role.CURSOR if self.has_focus else Role.CURSOR_AWAY
 
-    def _tell_viewed(self) -> None:
+    def _post_visible_rows(self) -> None:
         top = self.scroll_offset.y
         keys = tuple(self._model.keys(top, top + self.scrollable_content_region.height))
-        if keys != self._viewed:
-            self._viewed = keys
-            self._tell(self.Viewed(keys))
+        if keys != self._visible_keys:
+            self._visible_keys = keys
+            self._post(self.VisibleRowsChanged(keys))

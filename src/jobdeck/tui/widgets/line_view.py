@@ -1,4 +1,4 @@
-"""Panes of lines that scroll: only what changed in view is painted again."""
+"""Scrollable panes of lines that repaint only changed lines in view."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -14,16 +14,16 @@ from jobdeck.tui.terminal import set_virtual_height
 from jobdeck.tui.widgets.painted import StyledWidget
 
 MARKED = "▸"
-"""Stands before the line that the keys are about."""
+"""Precedes the line under the cursor."""
 
 
 class LineView(StyledWidget, ScrollView, can_focus=True):
-    """Lines of spans, already broken to the width of the pane; the keys of `Group.MOVE` scroll."""
+    """Lines of spans, already wrapped to the width of the pane; the keys of `Group.MOVE` scroll."""
 
     BINDINGS = bindings(Group.MOVE)
     ALLOW_SELECT = False
     INSET: ClassVar[int] = 1
-    """Cells left free before every line."""
+    """Cells left blank before every line."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -31,7 +31,7 @@ class LineView(StyledWidget, ScrollView, can_focus=True):
 
     @property
     def lines(self) -> Sequence[Line]:
-        """The lines as drawn last."""
+        """The lines drawn."""
         return self._lines
 
     @property
@@ -45,7 +45,7 @@ class LineView(StyledWidget, ScrollView, can_focus=True):
         return max(0, self.scrollable_content_region.width - self.INSET)
 
     def set_lines(self, lines: Sequence[Line]) -> None:
-        """Draw lines; those in view that stay as they are cost nothing."""
+        """Draw lines, repainting those in view that differ."""
         before, self._lines = self._lines, lines
         set_virtual_height(self, len(lines))
         top = self.scroll_offset.y
@@ -55,8 +55,8 @@ class LineView(StyledWidget, ScrollView, can_focus=True):
             if old != new:
                 self.refresh(Region(0, y, self.size.width, 1))
 
-    def ground(self, line: int) -> Role | None:
-        """Return the background role of a line; None is the pane's own."""
+    def line_background(self, line: int) -> Role | None:
+        """Return the background role of a line; None for the pane's own."""
         return None
 
     def render_line(self, y: int) -> Strip:
@@ -65,46 +65,46 @@ class LineView(StyledWidget, ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if index >= len(self._lines):
             return self.strip((), width)
-        ground = self.ground(index)
-        # A background alone is no sign where there are no colours.
-        chosen = ground is not None and (index == 0 or self.ground(index - 1) is None)
+        background = self.line_background(index)
+        # A background alone is invisible in a terminal without colors.
+        chosen = background is not None and (index == 0 or self.line_background(index - 1) is None)
         mark = (MARKED if chosen else " ", Role.KEY if chosen else Role.TEXT)
-        return self.strip((mark, *self._lines[index]) if self.INSET else self._lines[index], width, ground)
+        return self.strip((mark, *self._lines[index]) if self.INSET else self._lines[index], width, background)
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        """Return the width that is there: lines are made for it."""
+        """Return the available width: lines are made for it."""
         return container.width
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return the number of lines: the height where a style sheet says `auto`."""
+        """Return the number of lines, for `auto` in a style sheet."""
         return len(self._lines)
 
     def move_by(self, lines: int) -> None:
-        """Scroll so many lines down, up when negative."""
+        """Scroll down, or up if negative."""
         self.scroll_to(y=self.scroll_offset.y + lines, animate=False, immediate=True)
 
     def action_cursor_down(self) -> None:
-        """Go one line down."""
+        """Move down one line."""
         self.move_by(1)
 
     def action_cursor_up(self) -> None:
-        """Go one line up."""
+        """Move up one line."""
         self.move_by(-1)
 
     def action_half_page_down(self) -> None:
-        """Go half a page down."""
+        """Move down half a page."""
         self.move_by(max(1, self.page // 2))
 
     def action_half_page_up(self) -> None:
-        """Go half a page up."""
+        """Move up half a page."""
         self.move_by(-max(1, self.page // 2))
 
     def action_page_down(self) -> None:
-        """Go one page down."""
+        """Move down one page."""
         self.move_by(max(1, self.page - 1))
 
     def action_page_up(self) -> None:
-        """Go one page up."""
+        """Move up one page."""
         self.move_by(-max(1, self.page - 1))
 
     def action_first(self) -> None:
@@ -117,7 +117,7 @@ class LineView(StyledWidget, ScrollView, can_focus=True):
 
 
 class Document(LineView):
-    """Draws a text as it is, broken to the width of the pane."""
+    """Draws a text, wrapped to the width of the pane."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -126,17 +126,17 @@ class Document(LineView):
 
     @property
     def text(self) -> str:
-        """The text that is drawn."""
+        """The text."""
         return self._text
 
     def show(self, text: str, *, plain: bool = False) -> None:
-        """Draw a text from its first line; with `plain` it is no Markdown."""
+        """Draw a text from its first line; `plain` means that it is not Markdown."""
         self._text, self._plain = text, plain
         self.scroll_to(y=0, animate=False, immediate=True)
         self._draw()
 
     def on_resize(self) -> None:
-        """Break the lines anew."""
+        """Wrap the lines for the new width."""
         self._draw()
 
     def _draw(self) -> None:

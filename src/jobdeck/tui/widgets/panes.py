@@ -1,4 +1,4 @@
-"""The list, the selected job and its trace: which of them is seen, which has the keys, and what stands over each."""
+"""The list, the selected job and its trace: layout, focus and titles."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,41 +20,41 @@ from jobdeck.tui.render.spans import Line, Role
 from jobdeck.tui.render.tabs import Tab
 from jobdeck.tui.widgets.detail import Detail
 from jobdeck.tui.widgets.filter_bar import FilterBar, FilterInput
-from jobdeck.tui.widgets.job_pane import JobPane
 from jobdeck.tui.widgets.line_view import LineView
+from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.split import Split, apply_split, parse_split
 from jobdeck.tui.widgets.static import Rule, TabRule
 from jobdeck.tui.widgets.trace import Trace
 
 SEARCHING = (("enter", "first match"), ("esc", "back to the result"), ("tab", "next pane"))
-"""What keys do while a text to look for is typed."""
+"""Keys while a search text is edited."""
 
 NO_REQUEST: Sequence[Line] = ((("no requests for this job yet", Role.DIM),),)
 
 
-class Side(Vertical):
-    """The panes about the selected job."""
+class JobArea(Vertical):
+    """The container of the panes about the selected job."""
 
 
 class Panes(Container):
-    """Lays out the three panes, moves the keys between them, and gives one the whole screen."""
+    """Lays out the three panes, moves the focus between them, and zooms one."""
 
     def __init__(
         self,
         state: DeckState,
-        pane: JobPane,
+        pane: ListPane,
         now: Instant,
         save_split: Callable[[str], object] = lambda _: None,
         when_resized: Callable[[], object] = lambda: None,
     ) -> None:
-        """Lay them out; `save_split` is given how somebody wants them to share the screen the next time."""
+        """Create the panes; `save_split` gets the list's share of the screen, to save it for the next run."""
         super().__init__(id="panes")
         self._save_split, self._when_resized = save_split, when_resized
         self._split = Split()
         self._dragging = False
-        self._side = Side()
+        self._job_area = JobArea()
         self._state = state
-        self._job_pane = pane
+        self._list_pane = pane
         self._query = ""
         self._zoomed: LineView | None = None
         self._detail_rule, self._trace_rule = TabRule(id="detail-rule"), Rule(id="trace-rule")
@@ -64,9 +64,9 @@ class Panes(Container):
         self.trace = Trace(now, id="trace")
 
     def compose(self) -> ComposeResult:
-        """Put the list beside or above the panes about one job."""
-        yield self._job_pane
-        with self._side:
+        """Lay out the list beside or above the panes about one job."""
+        yield self._list_pane
+        with self._job_area:
             yield self._detail_rule
             yield self.search_bar
             yield self.detail
@@ -75,38 +75,38 @@ class Panes(Container):
 
     @property
     def focused_pane(self) -> LineView:
-        """The pane that the keys are for; the list while they are for none, and while the screen is taken down."""
+        """The focused pane; the list if none is focused, and while the screen is closing."""
         focused = self.screen.focused if self.is_attached else None
         return focused if isinstance(focused, LineView) else self.jobs
 
     @property
     def focused(self) -> Pane:
-        """What the keys are for."""
+        """The focused pane's entry in the table of actions."""
         return Pane(str(self.focused_pane.id))
 
     @property
     def zoomed(self) -> LineView | None:
-        """The pane that has the whole screen."""
+        """The pane that fills the screen, or None."""
         return self._zoomed
 
     @property
     def searches_result(self) -> bool:
-        """Whether a text is looked for in a result, not among the jobs."""
+        """Whether `/` searches a result instead of filtering the jobs."""
         return self.focused_pane is self.detail and self.detail.json_tree is not None
 
     @property
     def selected_exchange(self) -> Exchange | None:
-        """The exchange under the cursor of the keys; none while the trace still shows another job."""
+        """The exchange under the cursor of the focused trace; None while the trace still shows another job."""
         trace = self.trace
         return trace.selected if trace.key == self.jobs.selected and self.focused_pane is trace else None
 
     @property
     def selected_value(self) -> tuple[str, str] | None:
-        """The name and the text of the value under the cursor of the keys."""
+        """The name and text of the value under the cursor of the focused result."""
         return self.detail.selected_value if self.focused_pane is self.detail else None
 
     def draw_selected(self, now: Instant, note: str = "") -> None:
-        """Draw the panes about the selected job; `note` is what a person has asked for about it."""
+        """Draw the panes about the selected job; `note` is shown beside its name."""
         key = self.jobs.selected
         job = self._state.job(key)
         if job is None:
@@ -118,7 +118,7 @@ class Panes(Container):
         self.draw_titles(now, note)
 
     def draw_titles(self, now: Instant, note: str = "") -> None:
-        """Draw the lines over the panes about the selected job."""
+        """Draw the titles of the panes about the selected job."""
         key, focused = self.jobs.selected, self.focused_pane
         name = key.id if key is not None else "no job"
         self._detail_rule.show(name, self.detail.tab, strong=focused is self.detail, note=note)
@@ -128,20 +128,20 @@ class Panes(Container):
         self._trace_rule.title(title, strong=focused is self.trace)
 
     def _alike(self, key: JobKey | None, now: Instant) -> str:
-        """Return how many jobs failed like this one, and since when; empty where it is alone."""
-        alike = self._state.faults.group_of(key) if key is not None else None
+        """Return how many jobs failed with the same error, and since when; empty if this one is alone."""
+        alike = self._state.failure_groups.group_of(key) if key is not None else None
         if alike is None or alike.count < 2:
             return ""
         return f" · = {alike.fingerprint.describe(alike.count)} since {humanize.format_recent(alike.since_us, now)}"
 
     def on_resize(self) -> None:
-        """Share the screen anew, and take the keys from a pane for which there is no room any more."""
+        """Apply the split again, and move the focus from a pane that is no longer visible."""
         self._apply_split()
         self._when_resized()
         self.call_after_refresh(self._keep_in_sight)
 
     def step(self, by: int) -> None:
-        """Go to the next pane, or to the one before."""
+        """Focus the next pane, or the previous one."""
         panes: list[LineView] = [self.jobs, self.detail, self.trace]
         if self._zoomed is None:
             panes = [pane for pane in panes if _on_screen(pane)]
@@ -152,49 +152,49 @@ class Panes(Container):
         self.focus_pane(pane)
 
     def open_next(self) -> None:
-        """Go from the list into the job, and from the job to its trace; alone where there is no room for two."""
+        """Move from the list to the job, or from the job to its trace; zoomed if there is no room for two."""
         pane: LineView = self.detail if self.focused_pane is self.jobs else self.trace
         if self._zoomed is not None or not _on_screen(pane):
             self.zoom(pane)
         self.focus_pane(pane)
 
     def toggle_zoom(self) -> None:
-        """Give the whole screen to the pane of the keys, and take it back."""
+        """Zoom the focused pane, or restore all panes."""
         self.zoom(None if self._zoomed is not None else self.focused_pane)
         self.call_after_refresh(self._keep_in_sight)
 
     def zoom(self, pane: LineView | None) -> None:
-        """Give the whole screen to a pane; with None every pane has its place."""
+        """Let one pane fill the screen; None restores all."""
         self._zoomed = pane
         for one in (self.jobs, self.detail, self.trace):
             self.set_class(one is pane, f"-zoom-{one.id}")
         self._apply_split()
 
     def focus_pane(self, pane: LineView) -> None:
-        """Give a pane the keys."""
-        # One that a zoom has just brought back can take the focus only after the next layout.
+        """Focus a pane."""
+        # A pane that was hidden until now can take the focus only after the next layout.
         if _on_screen(pane):
             self.screen.set_focus(pane)
         else:
             self.call_after_refresh(self.screen.set_focus, pane)
 
     def restore_split(self, text: str) -> None:
-        """Share the screen as somebody chose last time."""
+        """Restore the saved split."""
         self._split = parse_split(text)
         self._apply_split()
 
     def resize_list(self, by: int) -> None:
-        """Give the list more of the screen, in percent, or less."""
-        whole, part = (pick(self.size, self._is_wide), pick(self._job_pane.outer_size, self._is_wide))
+        """Change the list's share of the screen, by percent."""
+        whole, part = (pick(self.size, self._is_wide), pick(self._list_pane.outer_size, self._is_wide))
         share = self._split.get(wide=self._is_wide)
         self._set_share((share if share is not None else round(100 * part / max(1, whole))) + by)
         self._save_split(self._split.text)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Take hold of the line between the list and the rest."""
-        edge = self._side.region.x if self._is_wide else self._detail_rule.region.y
+        """Start dragging the line between the list and the other panes."""
+        edge = self._job_area.region.x if self._is_wide else self._detail_rule.region.y
         here = event.screen_x if self._is_wide else event.screen_y
-        self._dragging = here == edge and self._side.display and self._zoomed is None
+        self._dragging = here == edge and self._job_area.display and self._zoomed is None
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Move the line with the pointer."""
@@ -205,7 +205,7 @@ class Panes(Container):
             self._set_share(round(100 * here / max(1, whole)))
 
     def on_mouse_up(self) -> None:
-        """Let go of the line."""
+        """Stop dragging."""
         if self._dragging and self.app.mouse_captured is self:
             self.release_mouse()
             self._save_split(self._split.text)
@@ -220,29 +220,29 @@ class Panes(Container):
             return
         alone = self._zoomed is not None or self.screen.has_class("-flat") or self.screen.has_class("-thin")
         share = None if alone else self._split.get(wide=self._is_wide)
-        apply_split(share, self._job_pane, self._side, wide=self._is_wide)
+        apply_split(share, self._list_pane, self._job_area, wide=self._is_wide)
 
     @property
     def _is_wide(self) -> bool:
-        """Whether the list is beside the rest, not above it."""
+        """Whether the list is beside the other panes, not above them."""
         return self.is_attached and self.screen.has_class("-wide")
 
     def turn(self, by: int) -> None:
-        """Show another tab of the selected job."""
+        """Switch to the next or previous tab."""
         tabs = list(Tab)
         self.detail.turn_to(tabs[(tabs.index(self.detail.tab) + by) % len(tabs)])
 
     def turn_to(self, number: int) -> None:
-        """Show a tab of the selected job by its place in the line, the first is 1."""
+        """Switch to a tab by its number, starting at 1."""
         self.detail.turn_to(list(Tab)[number - 1])
 
     def find_next(self) -> None:
-        """Go to the next place in the result that was looked for, or say why there is none."""
+        """Go to the next match in the result, or say why there is none."""
         self.run_worker(self._find_next(), name="search", group="search", exclusive=True)
 
     @on(Input.Changed, "#search")
     def search_changed(self, event: Input.Changed) -> None:
-        """Keep what is looked for in a result."""
+        """Count the matches of the text typed so far."""
         self._query = event.value
         self.run_worker(self._count_matches(), name="count", group="count", exclusive=True)
 
@@ -254,12 +254,12 @@ class Panes(Container):
 
     @on(Input.Blurred, "#search")
     def search_blurred(self) -> None:
-        """Keep what is looked for, out of sight."""
+        """Hide the search, but keep its text."""
         self.search_bar.show(self._query, (), wanted=False)
 
     @on(FilterInput.Cancelled, "#search")
     def search_cancelled(self) -> None:
-        """Go back to the result."""
+        """Drop the search, and return to the result."""
         self._query = ""
         self._leave_search()
 
@@ -287,7 +287,7 @@ class Panes(Container):
 
 
 def pick(size: Size, wide: bool) -> int:
-    """Return the width where it is wide, else the height."""
+    """Return the width if `wide`, else the height."""
     return size.width if wide else size.height
 
 

@@ -1,4 +1,4 @@
-"""A recording as a bar: how much of it has been played, where jobs failed, and a place to click."""
+"""A recording as a bar: what has been played, where jobs failed, and a place to click."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,19 +6,20 @@ from textual import events
 from textual.message import Message
 
 from jobdeck.app.session import Playback
+from jobdeck.domain import glyphs
 from jobdeck.tui.cell_text import width_of
 from jobdeck.tui.render.spans import FULL, TRACK, Line, Role, Span
 from jobdeck.tui.widgets.static import LinesWidget
 
-FAILURE, HERE = "✗", "●"
+FAILURE, HERE = glyphs.FAILED, glyphs.RUNNING
 LEAST_CELLS = 10
 
 
 class PlaybackBar(LinesWidget):
-    """Draws the bar between the times of beginning and end; where a click would lead stands in place of the end."""
+    """Draws the bar between start and end time; while the mouse is over it, its time replaces the end time."""
 
     class Chosen(Message):
-        """A moment was clicked: so many seconds after the beginning."""
+        """A time was clicked, in seconds after the start."""
 
         def __init__(self, seconds: float) -> None:
             super().__init__()
@@ -32,7 +33,7 @@ class PlaybackBar(LinesWidget):
         self._cells = (0, 0)
 
     def show(self) -> None:
-        """Draw the bar for the moment that is played."""
+        """Draw the bar at the current position."""
         of = self._playback.position, self._playback.length, self._pointed
         self.show_lines(self._bar_lines, of)
 
@@ -42,12 +43,12 @@ class PlaybackBar(LinesWidget):
         self.show()
 
     def on_leave(self) -> None:
-        """Show the end's time again."""
+        """Show the end time again."""
         self._pointed = None
         self.show()
 
     def on_click(self, event: events.Click) -> None:
-        """Go to the moment under the mouse."""
+        """Jump to the time under the mouse."""
         seconds = self._seconds_at(event.x)
         self._pointed = None
         self.show()
@@ -59,7 +60,7 @@ class PlaybackBar(LinesWidget):
         if not count or not first <= x < first + count:
             return None
         length = self._playback.length
-        # A click on a failure leads to it, not to somewhere near.
+        # A click on a failure jumps exactly to it.
         failed = (one for one in self._playback.failures if cell_of(one, length, count) == x - first)
         return next(failed, (x - first) / max(1, count - 1) * length)
 
@@ -79,7 +80,7 @@ class PlaybackBar(LinesWidget):
 
 
 def playback_cells(cells: int, position: float, length: float, failures: Sequence[float]) -> Line:
-    """Return the bar in so many cells: what has been played, where jobs failed, and the moment that is shown."""
+    """Return the cells of the bar: what has been played, where jobs failed, and the current position."""
     failed = {cell_of(seconds, length, cells) for seconds in failures}
     here = cell_of(position, length, cells)
     spans: list[Span] = []
@@ -94,5 +95,5 @@ def playback_cells(cells: int, position: float, length: float, failures: Sequenc
 
 
 def cell_of(seconds: float, length: float, cells: int) -> int:
-    """Return the cell of a moment in a bar of so many cells."""
+    """Return the cell of a time in a bar."""
     return round(seconds / length * (cells - 1)) if length > 0 else cells - 1

@@ -1,4 +1,4 @@
-"""How the list and the panes about one job share the screen: as the style sheet says, or as somebody chose."""
+"""How the list and the panes about one job share the screen."""
 
 import re
 from dataclasses import dataclass, replace
@@ -12,10 +12,12 @@ _TEXT = re.compile(r"(\d{2})?/(\d{2})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The list's share of the screen in percent, side by side and one above the other; None is the style sheet's."""
+    """The list's share of the screen in percent; None leaves it to the style sheet."""
 
     beside: int | None = None
+    """When it is beside the other panes."""
     above: int | None = None
+    """When it is above them."""
 
     @property
     def text(self) -> str:
@@ -23,17 +25,17 @@ class Split:
         return f"{self.beside or ''}/{self.above or ''}"
 
     def get(self, *, wide: bool) -> int | None:
-        """Return the share of the list, side by side where it is `wide`."""
+        """Return the list's share, beside the other panes if `wide`."""
         return self.beside if wide else self.above
 
     def with_share(self, share: int, *, wide: bool) -> "Split":
-        """Return the split with another share of the list, as far as leaves something of both."""
+        """Return the split with a new share, limited such that both sides stay visible."""
         share = min(max(share, LEAST), MOST)
         return replace(self, beside=share) if wide else replace(self, above=share)
 
 
 def parse_split(text: str) -> Split:
-    """Return what somebody chose once; the style sheet's split for anything else."""
+    """Parse a saved split; invalid text leaves it to the style sheet."""
     parts = _TEXT.fullmatch(text)
     if parts is None:
         return Split()
@@ -42,7 +44,7 @@ def parse_split(text: str) -> Split:
 
 
 def apply_split(share: int | None, pane: Widget, side: Widget, *, wide: bool) -> None:
-    """Give the list's pane its share beside or above the side; with None the style sheet decides."""
+    """Set the list's share of the screen; None leaves it to the style sheet."""
     for widget in (pane, side):
         for rule in ("width", "max_width", "max_height"):
             widget.styles.clear_rule(rule)

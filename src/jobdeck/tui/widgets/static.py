@@ -8,24 +8,24 @@ from textual.message import Message
 from textual.strip import Strip
 
 from jobdeck.report.failure_groups import ErrorGroup
-from jobdeck.tui.cell_text import middle, width_of
+from jobdeck.tui.cell_text import elide_middle, width_of
 from jobdeck.tui.job_table import Order
 from jobdeck.tui.render.columns import Columns, Name, columns_for
 from jobdeck.tui.render.footer import Footer as FooterLine
 from jobdeck.tui.render.footer import FooterView, footer
 from jobdeck.tui.render.row import heading_spans
-from jobdeck.tui.render.spans import Keys, Line, Role, Span, clip_line, line_width
+from jobdeck.tui.render.spans import Keys, Line, Role, Span, line_width, truncate_line
 from jobdeck.tui.render.state import State
 from jobdeck.tui.render.strip import GroupLine, group_line
 from jobdeck.tui.render.tabs import Tab, keys_line
 from jobdeck.tui.widgets.painted import StyledWidget
 
 SCROLLBAR = 1
-"""Cells that a list has for its columns less than the headings over it."""
+"""The list's columns are this much narrower than the headings above."""
 
 
 class LinesWidget(StyledWidget):
-    """Lines made for the widget's width by a function that is asked again at every width."""
+    """Lines made by a function of the widget's width, which is called again for every width."""
 
     def __init__(
         self,
@@ -41,13 +41,13 @@ class LinesWidget(StyledWidget):
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """The lines as drawn last."""
+        """The lines drawn."""
         return self._lines
 
     def show_lines(self, make: Callable[[int], Sequence[Line]], of: object = None) -> None:
-        """Draw what `make` makes of the width; only lines that differ from the last are painted again.
+        """Draw the lines that `make` returns for the width; only changed lines are repainted.
 
-        `of` is all that they are made of beside the width: told the same again, nothing is made.
+        `of` is everything they depend on besides the width: if it is equal to the last one, nothing is done.
         """
         if of is not None and of == self._made_of:
             return
@@ -59,7 +59,7 @@ class LinesWidget(StyledWidget):
         self._draw()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return the number of lines: the height where a style sheet says `auto`."""
+        """Return the number of lines, for `auto` in a style sheet."""
         if self._make is not None and width and width != self.size.width:
             self._remake(width)
         return len(self._lines)
@@ -67,7 +67,7 @@ class LinesWidget(StyledWidget):
     def render_line(self, y: int) -> Strip:
         """Return one line."""
         if self._made_for != self.size.width and self._make is not None:
-            # A widget that is shown for the first time is painted without a word about its size now and then.
+            # Textual sometimes paints a widget that appears for the first time without a resize event.
             self._remake(self.size.width)
         return self.strip(self._lines[y] if y < len(self._lines) else (), self.size.width)
 
@@ -75,7 +75,7 @@ class LinesWidget(StyledWidget):
         if self._make is None:
             return
         if not self.size.width:
-            # Told while hidden: what is shown again at the width of before must not be what it said then.
+            # Hidden: mark the lines as outdated, or they would appear unchanged if it is shown again at the same width.
             self._made_for = 0
             return
         before = self._lines
@@ -98,7 +98,7 @@ class Header(LinesWidget):
 
 
 class GroupStrip(LinesWidget):
-    """How many jobs are in each state, and the errors that they failed with; a click on one asks for those alone."""
+    """The jobs per state, and the errors they failed with; a click on one filters by it."""
 
     class Chosen(Message):
         """A state or an error was clicked."""
@@ -114,7 +114,7 @@ class GroupStrip(LinesWidget):
     def show(
         self, counts: Mapping[State, int], groups: Sequence[ErrorGroup], filtered: str, new_failures: int = 0
     ) -> None:
-        """Draw the line; the entry that set the filter of now is marked."""
+        """Draw the line; the entry of the current filter is marked."""
 
         def make(width: int) -> Sequence[Line]:
             self._made = group_line(counts, groups, width, filtered, new_failures)
@@ -123,20 +123,20 @@ class GroupStrip(LinesWidget):
         self.show_lines(make, (dict(counts), groups, filtered, new_failures))
 
     def on_click(self, event: events.Click) -> None:
-        """Ask for what is under the pointer."""
+        """Post the filter under the pointer."""
         for start, end, filter_text in self._made.places:
             if start <= event.x < end:
                 self.post_message(self.Chosen(filter_text))
 
 
 class Banner(LinesWidget):
-    """What keeps the deck from being seen; no line at all when nothing does."""
+    """Problems of the whole deck; no line if there are none."""
 
 
 class Heading(LinesWidget):
-    """The headings of the list's columns; a click on one asks to sort by it.
+    """The headings of the list's columns; a click on one sorts by it.
 
-    Until it is told which columns the list has, those of its own width are drawn, so that it is never blank.
+    Until the columns are known, those for its own width are drawn, so that it is never blank.
     """
 
     class Chosen(Message):
@@ -151,12 +151,12 @@ class Heading(LinesWidget):
         self._columns = columns_for(0)
 
     def show(self, columns: Columns, order: Order) -> None:
-        """Draw the headings over their columns."""
+        """Draw the headings of these columns."""
         self._columns = columns
         self.show_lines(lambda _: (heading_spans(columns, order),))
 
     def on_click(self, event: events.Click) -> None:
-        """Ask to sort by the column under the pointer."""
+        """Post the column under the pointer."""
         column = self._columns.at(event.x)
         if column is not None:
             self.post_message(self.Chosen(column))
@@ -166,12 +166,12 @@ class Rule(LinesWidget):
     """A titled line between two panes."""
 
     def title(self, text: str, *, strong: bool = False) -> None:
-        """Set the title; `strong` while the pane under it has the focus."""
+        """Set the title; `strong` while the pane below has the focus."""
         self.show_lines(lambda width: (rule_line(text, width, strong=strong),), (text, strong))
 
 
 class Footer(LinesWidget):
-    """The keys of the most needed actions; a click on one does it."""
+    """The keys of the most important actions; a click on one runs it."""
 
     class Chosen(Message):
         """An action was clicked."""
@@ -193,21 +193,21 @@ class Footer(LinesWidget):
 
         self.show_lines(make, view)
 
-    def say(self, keys: Keys) -> None:
-        """Draw other keys, while those of the actions are for somebody else."""
+    def show_keys(self, keys: Keys) -> None:
+        """Draw other keys, while an input or a dialog takes the keys."""
         self._made = FooterLine((), ())
-        self.show_lines(lambda width: (clip_line(keys_line(keys), width),))
+        self.show_lines(lambda width: (truncate_line(keys_line(keys), width),))
 
     def on_click(self, event: events.Click) -> None:
-        """Do the action under the pointer."""
+        """Post the action under the pointer."""
         for start, end, action in self._made.places:
             if start <= event.x < end:
                 self.post_message(self.Chosen(action))
 
 
 def rule_line(text: str, width: int, *, strong: bool) -> Line:
-    """Return a title and the line behind it, in exactly `width` cells."""
-    line = clip_line((("── ", Role.FAINT), (text, Role.STRONG if strong else Role.DIM), (" ", Role.FAINT)), width)
+    """Return a title and a line behind it, in exactly `width` cells."""
+    line = truncate_line((("── ", Role.FAINT), (text, Role.STRONG if strong else Role.DIM), (" ", Role.FAINT)), width)
     return (*line, ("─" * (width - line_width(line)), Role.FAINT))
 
 
@@ -215,7 +215,7 @@ SHORTEST = 12
 
 
 class TabRule(Rule):
-    """Names the job and its tabs; the one that is shown stands in brackets. A click on a tab asks for it."""
+    """Shows the job's name and its tabs, the current one in brackets; a click on a tab switches to it."""
 
     class Chosen(Message):
         """A tab was clicked."""
@@ -229,7 +229,7 @@ class TabRule(Rule):
         self._places: tuple[tuple[int, int, Tab], ...] = ()
 
     def show(self, name: str, shown: Tab, *, strong: bool, note: str = "") -> None:
-        """Draw the line for a job, with what is to be noted of it; `strong` while the pane under it has the focus."""
+        """Draw the line for a job, with a note; `strong` while the pane below has the focus."""
 
         def make(width: int) -> Sequence[Line]:
             line, self._places = tab_line(name, shown, width, strong=strong, note=note)
@@ -238,7 +238,7 @@ class TabRule(Rule):
         self.show_lines(make, (name, shown, strong, note))
 
     def on_click(self, event: events.Click) -> None:
-        """Ask for the tab under the pointer."""
+        """Post the tab under the pointer."""
         for start, end, tab in self._places:
             if start <= event.x < end:
                 self.post_message(self.Chosen(tab))
@@ -247,16 +247,16 @@ class TabRule(Rule):
 def tab_line(
     name: str, shown: Tab, width: int, *, strong: bool, note: str = ""
 ) -> tuple[Line, tuple[tuple[int, int, Tab], ...]]:
-    """Return the line, and which tab is under which cells (first, one past the last)."""
+    """Return the line, and the tabs under its cells (first, one past the last)."""
     tabs = [f"[{tab}]" if tab is shown else f" {tab} " for tab in Tab]
     room = width - sum(map(len, tabs)) - 9 - width_of(note)
     role = Role.STRONG if strong else Role.DIM
-    spans: list[Span] = [("── ", Role.FAINT), (middle(name, max(room, SHORTEST)), role), (" ── ", Role.FAINT)]
+    spans: list[Span] = [("── ", Role.FAINT), (elide_middle(name, max(room, SHORTEST)), role), (" ── ", Role.FAINT)]
     places: list[tuple[int, int, Tab]] = []
     x = line_width(spans)
     for tab, text in zip(Tab, tabs, strict=True):
         spans.append((text, (Role.STRONG if strong else Role.TEXT) if tab is shown else Role.DIM))
         places.append((x, x + width_of(text), tab))
         x += width_of(text)
-    line = clip_line((*spans, (note, Role.DIM), (" ", Role.FAINT)), width)
+    line = truncate_line((*spans, (note, Role.DIM), (" ", Role.FAINT)), width)
     return (*line, ("─" * (width - line_width(line)), Role.FAINT)), tuple(places)

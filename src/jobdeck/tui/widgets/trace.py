@@ -1,4 +1,4 @@
-"""The exchanges of the selected job, newest first, with a cursor of their own; those that said the same are folded."""
+"""The exchanges of the selected job, newest first, with a cursor; runs with the same outcome are folded."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ from jobdeck.tui.widgets.line_view import LineView
 
 
 class Trace(LineView):
-    """Draws exchanges, all that came of the selected one, and those that said the same as one line.
+    """Draws exchanges, the selected one in full, and runs with the same outcome in one line.
 
-    The cursor stays with its exchange as newer ones come in, unless it is on the newest.
+    The cursor stays with its exchange as new ones arrive, unless it is on the newest.
     """
 
     class Opened(Message):
-        """An exchange of a job is to be shown."""
+        """An exchange of a job should be opened."""
 
         def __init__(self, key: JobKey, exchange: Exchange) -> None:
             super().__init__()
@@ -56,7 +56,7 @@ class Trace(LineView):
 
     @property
     def selected(self) -> Exchange | None:
-        """The exchange under the cursor, of a run the newest."""
+        """The exchange under the cursor, or the newest of the run under it."""
         return self._rows[self._index].newest if self._rows else None
 
     def show(
@@ -67,43 +67,43 @@ class Trace(LineView):
         now: Instant,
         empty: Sequence[Line] = (),
     ) -> None:
-        """Draw a job's exchanges; `empty` is drawn while there is none."""
+        """Draw a job's exchanges; `empty` is drawn if there are none."""
         same_job = key == self._key
         row = self._rows[self._index] if same_job and self._index > 0 else None
         if not same_job:
             self._unfolded.clear()
         self._key, self._exchanges, self._notes, self._now, self._empty = key, exchanges, notes, now, empty
         before, first = self._index, self._first_line
-        # A run that would take in the exchange under the cursor is shown unfolded: keys are meant for that one.
+        # A run that would include the exchange under the cursor stays unfolded, because keys apply to that exchange.
         self._fold(row.newest.id if row is not None and not row.folded else None)
         self._index = 0 if row is None else self._place_of(row)
         self._draw()
         if row is not None:
-            # What is looked at stays where it is on the screen as lines come in above it.
+            # The line under the cursor stays in place on the screen as lines are added above it.
             shift = self._first_line - first
             if shift:
                 self.scroll_to(y=self.scroll_offset.y + shift, animate=False, immediate=True)
         elif before:
             self.action_first()
 
-    def ground(self, line: int) -> Role | None:
-        """Return the background of the selected exchange's lines while the pane has the focus."""
+    def line_background(self, line: int) -> Role | None:
+        """Return the background role of a line: the selected exchange is highlighted while the pane has the focus."""
         if not self._rows or not self.has_focus:
             return None
         return Role.CURSOR if self._index_at(line) == self._index else None
 
     def watch_has_focus(self, has_focus: bool) -> None:
-        """Show the cursor only while keys move it."""
+        """Show the cursor only while the pane has the focus."""
         super().watch_has_focus(has_focus)
         self.refresh()
 
     def on_resize(self) -> None:
-        """Break the lines anew."""
+        """Wrap the lines for the new width."""
         self._draw()
         self._reveal()
 
     def on_click(self, event: events.Click) -> None:
-        """Select the exchange under the pointer; a second click opens it."""
+        """Select the exchange under the pointer; a double click opens it."""
         offset = event.get_content_offset(self)
         if offset is not None and self._rows:
             line = self.scroll_offset.y + offset.y
@@ -115,7 +115,7 @@ class Trace(LineView):
                     self._go(index)
 
     def action_open_exchange(self) -> None:
-        """Show the exchange under the cursor; unfold a run, or fold it again."""
+        """Open the exchange under the cursor, or fold or unfold the run."""
         row = self._rows[self._index] if self._rows else None
         if row is None or self._key is None:
             return
@@ -125,7 +125,7 @@ class Trace(LineView):
             self.post_message(self.Opened(self._key, row.newest))
 
     def action_toggle_run(self) -> None:
-        """Unfold the run under the cursor, or fold it again."""
+        """Fold or unfold the run under the cursor."""
         row = self._rows[self._index] if self._rows else None
         if row is None or not row.folded:
             return
@@ -137,7 +137,7 @@ class Trace(LineView):
         self._go(self._place_of(row))
 
     def move_by(self, lines: int) -> None:
-        """Select an exchange so many lines down, up when negative: one at least."""
+        """Move the selection down, or up if negative, by at least one exchange."""
         steps = max(1, abs(lines) // self._height)
         self._go(self._index + (steps if lines > 0 else -steps))
 
@@ -151,7 +151,7 @@ class Trace(LineView):
 
     @property
     def _height(self) -> int:
-        """The lines of an exchange that is not the selected one."""
+        """The number of lines of an unselected exchange."""
         return lines_per_exchange(self.line_width)
 
     def _index_at(self, line: int) -> int:
@@ -181,7 +181,7 @@ class Trace(LineView):
         self._rows = fold(self._exchanges, self._notes, opened)
 
     def _place_of(self, row: TraceRow) -> int:
-        """Return where a row is now: that of the same exchange, of a run the one that has its newest."""
+        """Return the index of the row with the same exchange, or of the run that contains its newest exchange."""
         id_ = row.newest.id
         within = [index for index, one in enumerate(self._rows) if any(each.id == id_ for each in one.exchanges)]
         same = [index for index in within if self._rows[index].folded == row.folded]

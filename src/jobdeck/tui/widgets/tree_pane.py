@@ -1,4 +1,4 @@
-"""A pane that shows JSON as a tree with a cursor, under some lines of its own; a long text is read piece by piece."""
+"""A pane that shows JSON as a tree with a cursor, below some lines of its own; a long text is read in pieces."""
 
 import asyncio
 import time
@@ -17,18 +17,18 @@ from jobdeck.tui.render.tabs import tree_line
 from jobdeck.tui.widgets.line_view import LineView
 
 SLICE_SECONDS = 0.008
-"""How long a text is read at a stretch; keys are heard in between."""
+"""How long a text is read before keys are processed."""
 
 SLICE_TOKENS = 5_000
 AT_ONCE = 64_000
-"""Characters of a text that are read without letting anything in between: about 4 ms."""
+"""Characters of a text that are read without interruption: about 4 ms."""
 
 
 class TreePane(LineView):
-    """Lines that scroll, or a tree whose cursor the keys move where `json_tree` gives one."""
+    """Lines that scroll, or a tree with a cursor if `json_tree` returns one."""
 
     class ValueOpened(Message):
-        """A value is to be shown in full."""
+        """A value should be shown in full."""
 
         def __init__(self, label: str, text: str) -> None:
             super().__init__()
@@ -50,25 +50,25 @@ class TreePane(LineView):
 
     @property
     def json_tree(self) -> JsonTree | None:
-        """The tree that is shown, once it has been read."""
+        """The tree, once it has been read."""
         return self._read_tree
 
     @property
     def selected_value(self) -> tuple[str, str] | None:
-        """The name and the text of the value under the cursor; None where there is no tree."""
+        """The name and text of the value under the cursor; None without a tree."""
         tree = self.json_tree
         return None if tree is None else (tree.label, tree.value())
 
     def draw(self) -> None:
-        """Draw everything anew; here that is nothing, for the lines are those of whoever extends this."""
+        """Draw everything; subclasses provide the lines."""
         self.set_lines(())
 
     def forget_tree(self) -> None:
-        """Let go of the text."""
+        """Drop the text and its tree."""
         self._index = self._read_tree = self._tree_lines = None
 
     def lines_of_tree(self, text: str, width: int, head: Sequence[Line]) -> Sequence[Line]:
-        """Return the lines of a text as a tree under `head`; they are made once."""
+        """Return `head` and the lines of a text as a tree, cached."""
         if self._index is None or (self._index.text is not text and self._index.text != text):
             self._index, self._read_tree, self._tree_lines = JsonIndex(text), None, None
             if len(text) <= AT_ONCE:
@@ -93,7 +93,7 @@ class TreePane(LineView):
         return self._tree_lines[1]
 
     async def search(self, query: str) -> bool:
-        """Bring the next place of the tree that holds `query` under the cursor; false when there is none."""
+        """Move the cursor to the next match of `query`; returns whether there is one."""
         tree = self.json_tree
         if tree is None:
             return False
@@ -105,7 +105,7 @@ class TreePane(LineView):
         return False
 
     async def count(self, query: str) -> int:
-        """Return how many places of the tree hold `query`."""
+        """Return the number of matches of `query`."""
         count = 0
         if self.json_tree is not None:
             for so_far in self.json_tree.count(query):
@@ -114,11 +114,11 @@ class TreePane(LineView):
         return count
 
     def on_resize(self) -> None:
-        """Break the lines anew."""
+        """Lay out the lines for the new width."""
         self.draw()
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the node under the pointer; a click on the node of the cursor opens or closes it."""
+        """Move the cursor to the node under the pointer; a click on the current node opens or closes it."""
         tree, offset = self.json_tree, event.get_content_offset(self)
         if tree is None or offset is None:
             return
@@ -130,28 +130,28 @@ class TreePane(LineView):
                 self.action_open_node()
             self.redraw_tree()
 
-    def ground(self, line: int) -> Role | None:
-        """Return the background of the node under the cursor while the pane has the focus."""
+    def line_background(self, line: int) -> Role | None:
+        """Return the background role of a line: the current node is highlighted while the pane has the focus."""
         tree = self.json_tree
         here = tree is not None and self.has_focus and line == tree.cursor + self._heads
         return Role.CURSOR if here else None
 
     def watch_has_focus(self, has_focus: bool) -> None:
-        """Show the cursor only while keys move it."""
+        """Show the cursor only while the pane has the focus."""
         super().watch_has_focus(has_focus)
         if self.json_tree is not None:
             self.refresh()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the keys of a node to others where there is none."""
+        """Let the keys of a node through while there is no tree."""
         return action not in {"toggle_node", "open_node"} or self.json_tree is not None
 
     def action_open_node(self) -> None:
-        """Open or close the node under the cursor; show a value in full."""
+        """Open or close the node under the cursor, or show its value in full."""
         tree = self.json_tree
         if tree is None or not tree.rows:
             return
-        if tree.rows[tree.cursor].box == NONE:
+        if tree.rows[tree.cursor].container == NONE:
             self.post_message(self.ValueOpened(tree.label, tree.value()))
         else:
             self.action_toggle_node()
@@ -163,17 +163,17 @@ class TreePane(LineView):
             self.redraw_tree()
 
     def move_by(self, lines: int) -> None:
-        """Go so many nodes down, or scroll; up when negative."""
+        """Move down, or up if negative, by nodes or lines."""
         if not self._move(lines):
             super().move_by(lines)
 
     def action_first(self) -> None:
-        """Go to the first node, or line."""
+        """Go to the first node or line."""
         if not self._move(-len(self.lines)):
             super().action_first()
 
     def action_last(self) -> None:
-        """Go to the last node, or line."""
+        """Go to the last node or line."""
         if not self._move(len(self.lines)):
             super().action_last()
 
@@ -187,7 +187,7 @@ class TreePane(LineView):
         return True
 
     def redraw_tree(self) -> None:
-        """Draw the tree after it has been opened elsewhere, with the cursor in sight."""
+        """Redraw the tree after a change, with the cursor in view."""
         self._tree_lines = None
         self.draw()
         if self._read_tree is not None:
@@ -200,7 +200,7 @@ class TreePane(LineView):
         self.scroll_to(y=max(0, top), animate=False, immediate=True)
 
     async def _read(self, index: JsonIndex) -> None:
-        """Go through a long text piece by piece, so that no key has to wait for it."""
+        """Read a long text in slices, so that no key has to wait."""
         until = time.perf_counter() + SLICE_SECONDS
         while not index.step(SLICE_TOKENS):
             if time.perf_counter() > until:

@@ -1,4 +1,4 @@
-"""The list under its filter and its headings: sorting and filtering it."""
+"""The list with its filter bar and headings; sorting, filtering and views."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -32,13 +32,13 @@ FILTERING = (
     ("↑ ↓", "history"),
     ("tab", "next pane"),
 )
-"""What keys do while a filter is typed."""
+"""Keys while a filter is edited."""
 
 
-class JobPane(Vertical):
-    """Keeps the headings over their columns, and whoever is selected selected while the list is sorted or filtered.
+class ListPane(Vertical):
+    """Keeps headings aligned with columns, and the selection with its job while the list is sorted or filtered.
 
-    `save` is given what somebody has chosen for the next time.
+    `save` gets choices to save for the next run.
     """
 
     def __init__(
@@ -56,69 +56,69 @@ class JobPane(Vertical):
         self._filter = ListFilter(state.table)
         self._heading = Heading()
         self._filter_before = FilterState()
-        self._selected_before: JobKey | None = None  # half a word may hide the job that the whole one shows
+        self._selected_before: JobKey | None = None  # a half-typed word may hide the job that the whole one shows
         self._history = FilterHistory()
         self.views: tuple[View, ...] = ()
         suggester = FilterSuggester(state.table.rows)
         self.filter_bar = FilterBar("filter", FILTERING, history=self._history, suggester=suggester)
         self.jobs = JobList(state.table, clock.now(), id="jobs")
-        self.jobs.stand_under(self._above)
+        self.jobs.set_header_height(self._header_height)
 
     def compose(self) -> ComposeResult:
-        """Put the filter and the headings over the list."""
+        """Lay out filter, headings and list."""
         yield self.filter_bar
         yield self._heading
         yield self.jobs
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return the height that shows every row: the pane's where a style sheet says `auto`."""
-        return self.jobs.wanted_height + self._above()
+        """Return the height that shows every row, for `auto` in a style sheet."""
+        return self.jobs.wanted_height + self._header_height()
 
     @property
     def filter_text(self) -> str:
-        """The filter that is in force, as it is typed."""
+        """The text of the current filter."""
         return self._filter.filter.text
 
     @property
     def is_filtered(self) -> bool:
-        """Whether rows may be left out."""
+        """Whether rows may be hidden."""
         return self._filter.is_filtered
 
     def tick(self, *, resort: bool = False) -> None:
-        """Draw what reads differently because time has passed; with `resort` every row goes where it belongs now."""
+        """Update the list as time passes; with `resort`, re-sort it now."""
         now = self._clock.now()
-        if self._filter.tick(now, settle=resort):
+        if self._filter.tick(now, resort=resort):
             self.redraw()
         self.jobs.tick(now)
 
     def open_filter(self) -> None:
-        """Ask for a filter."""
+        """Start editing a filter."""
         self._selected_before = self.jobs.selected
         self._filter_before = self._filter.state
         self.filter_bar.open()
 
     def filter_by(self, text: str) -> None:
-        """Show only what passes a filter, as if it had been typed."""
-        self._filter.narrow(text, self._clock.now())
+        """Set a filter as if it had been typed."""
+        self._filter.set_filter(text, self._clock.now())
         self.redraw()
 
     def replace_filter(self, text: str) -> None:
-        """Show only what passes another filter, problems or not; that of now comes back by undo."""
+        """Replace the filter, including "problems only"; undo restores the current one."""
         self._push(self._filter.state)
         self._set(FilterState(text))
 
-    def narrow_to_profile(self, name: str) -> None:
-        """Show only the jobs of a profile, of all with an empty name; what else is filtered by stays."""
+    def filter_by_profile(self, name: str) -> None:
+        """Show only the jobs of a profile, or of all if `name` is empty; other terms of the filter stay."""
         self._push(self._filter.state)
         self.filter_by(replace_term(self.filter_text, "profile", profile_filter(name) if name else ""))
 
     def clear_filter(self) -> None:
-        """Show every job; the filter of now comes back by undo."""
+        """Show every job; undo restores the current filter."""
         self._push(self._filter.state)
         self._set(FilterState())
 
     def reveal(self, key: JobKey) -> str:
-        """Select a job, showing every job where the filter hides it; returns what a person is told of that."""
+        """Select a job, clearing a filter that hides it; returns the message to show."""
         hidden = self._state.table.index(key) is None
         if hidden:
             self.clear_filter()
@@ -126,12 +126,12 @@ class JobPane(Vertical):
         return "filter cleared to show the job (u to undo)" if hidden else ""
 
     def current_view(self, name: str) -> View:
-        """Return what is shown now, under a name."""
+        """Return the current filter and order as a view."""
         state = self._filter.state
-        return View(name, state.text, state.faults, self.order.text)
+        return View(name, state.text, state.problems, self.order.text)
 
     def show_view(self, view: View) -> None:
-        """Filter and sort as a view; undo brings back what is shown now."""
+        """Apply a view; undo restores the current filter and order."""
         before = self.current_view("")
 
         def back() -> None:
@@ -144,12 +144,12 @@ class JobPane(Vertical):
         self._sorted()
 
     def save_views(self, views: Sequence[View]) -> None:
-        """Have these views, next time too."""
+        """Set the saved views."""
         self.views = tuple(views)
         self._save(Preference.VIEWS, views_text(self.views))
 
     def remove_view(self, number: int) -> None:
-        """Remove the view of that number; undo brings it back to its place."""
+        """Remove a view by its number; undo restores it in its place."""
         view = self.views[number - 1]
 
         def back() -> None:
@@ -159,9 +159,9 @@ class JobPane(Vertical):
         self._undo.push(f"view {view.name} restored", back)
         self.save_views([*self.views[: number - 1], *self.views[number:]])
 
-    def toggle_faults(self) -> None:
-        """Show only jobs in trouble, or all again."""
-        self._filter.toggle_faults(self._clock.now())
+    def toggle_problems(self) -> None:
+        """Toggle between only problems and all jobs."""
+        self._filter.toggle_problems(self._clock.now())
         self.redraw()
 
     def sort_by_next(self) -> None:
@@ -170,44 +170,44 @@ class JobPane(Vertical):
         self._sorted()
 
     def sort_by(self, column: Name) -> None:
-        """Sort by a column; by the one it is sorted by already, the other way round."""
+        """Sort by a column; if it is the current one, reverse the order."""
         self._filter.sort_by(column, self._clock.now())
         self._sorted()
 
     def reverse(self) -> None:
-        """Sort the other way round."""
+        """Reverse the sort order."""
         order = self._state.table.order
         self._filter.sort(Order(order.by, not order.reverse), self._clock.now())
         self._sorted()
 
     @property
     def order(self) -> Order:
-        """The order that the rows are in."""
+        """The current sort order."""
         return self._state.table.order
 
     def toggle_wide(self) -> bool:
-        """Have every column and whole IDs, or as many as suit the width; returns whether it is every column."""
+        """Toggle between every column with full IDs and the columns that suit the width; returns whether it is wide."""
         choice = self.jobs.column_choice
         self.choose_columns(replace(choice, wide=not choice.wide))
         return not choice.wide
 
     def choose_columns(self, choice: ColumnChoice) -> None:
-        """Have the columns that somebody wants, next time too."""
+        """Set and save the user's choice of columns."""
         self.jobs.choose_columns(choice)
         self._save(Preference.COLUMNS, choice.text)
 
     def restore(self, preferences: Mapping[Preference, str]) -> str:
-        """Have columns and order as last time; returns what a person is told, where it is not the order of need."""
+        """Restore columns, order, views and filter history; returns the message about a restored sort order."""
         self.jobs.choose_columns(parse_columns(preferences.get(Preference.COLUMNS, "")))
         self.views = parse_views(preferences.get(Preference.VIEWS, ""))
         self._history.restore(preferences.get(Preference.FILTERS, ""))
         order = parse_order(preferences.get(Preference.ORDER, ""))
         if self._restore_order(order):
-            return f"sorted by {order.words}, as last time (S: sort menu)"
+            return f"sorted by {order.label}, as last time (S: sort menu)"
         return ""
 
     def _restore_order(self, order: Order) -> bool:
-        """Sort as last time, unless it is sorted by now; returns whether that is not the order of need."""
+        """Restore the sort order, unless the user sorted already; returns whether it was restored."""
         if self._state.table.order != Order() or order == Order():
             return False
         self._filter.sort(order, self._clock.now())
@@ -215,40 +215,40 @@ class JobPane(Vertical):
         return True
 
     def redraw(self) -> None:
-        """Draw the list after it has been sorted or filtered."""
+        """Redraw after sorting or filtering."""
         self.jobs.sync(self._clock.now(), settled=self._state.settled)
-        self.jobs.tell_order()
+        self.jobs.post_order()
         self.draw_filter()
 
     def draw_filter(self) -> None:
-        """Draw the filter that is in force."""
+        """Draw the current filter."""
         self.filter_bar.show(self._filter.filter.text, self._filter.summary(), wanted=self._filter.is_filtered)
 
     @on(JobList.Resized)
     def columns_resized(self, message: JobList.Resized) -> None:
-        """Lay out the headings as the columns are."""
+        """Align the headings with the columns."""
         self._heading.show(message.columns, message.order)
 
     @on(Heading.Chosen)
     def heading_chosen(self, message: Heading.Chosen) -> None:
-        """Sort by the column that was clicked."""
+        """Sort by the clicked column."""
         self.sort_by(message.column)
 
     @on(FilterBar.VisibilityChanged)
     def bar_came_or_went(self, message: FilterBar.VisibilityChanged) -> None:
-        """Measure the list anew, which Textual remembers the height of: its last row stayed away otherwise."""
+        """Let Textual measure the list again: it caches the height, and the last row would stay hidden."""
         message.stop()
         self.jobs.refresh(layout=True)
 
     @on(Input.Changed, "#filter")
     def filter_changed(self, event: Input.Changed) -> None:
-        """Filter by what has been typed so far."""
+        """Apply what has been typed so far."""
         self.filter_by(event.value)
         self._select_again()
 
     @on(Input.Submitted, "#filter")
     def filter_submitted(self) -> None:
-        """Go to the list."""
+        """Keep the filter, and move to the list."""
         if self._history.add(self.filter_text):
             self._save(Preference.FILTERS, self._history.text)
         self.screen.set_focus(self.jobs)
@@ -256,19 +256,19 @@ class JobPane(Vertical):
 
     @on(Input.Blurred, "#filter")
     def filter_blurred(self) -> None:
-        """Show the filter as it is in force."""
+        """Show the filter as applied."""
         self.draw_filter()
 
     @on(FilterInput.Cancelled, "#filter")
     def filter_cancelled(self) -> None:
-        """Show every job, and go to the list."""
+        """Show every job, and move to the list."""
         self.screen.set_focus(self.jobs)
         self._push(self._filter_before)
         self._set(FilterState())
         self._select_again()
 
     def _push(self, state: FilterState) -> None:
-        """Have a filter come back by undo, if there is one."""
+        """Let undo restore a filter, if there is one."""
         if state != FilterState():
             self._undo.push("filter restored", lambda: self._set(state))
 
@@ -284,5 +284,5 @@ class JobPane(Vertical):
         self._save(Preference.ORDER, self._state.table.order.text)
         self.redraw()
 
-    def _above(self) -> int:
+    def _header_height(self) -> int:
         return 1 + int(self.filter_bar.display)
