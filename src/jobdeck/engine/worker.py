@@ -26,7 +26,7 @@ MAX_IN_FLIGHT = 2 * MAX_SLOW
 """Requests at once to one profile. The gate stands before the HTTP client, whose pool costs time that grows with
 the square of its size: 2.8 ms of CPU a request at 10 connections, 32 ms at 100."""
 
-LONGEST_WAIT = 30.0
+CANCEL_WAIT_SECONDS = 30.0
 """Seconds that a request waits for the budget which a person asked for once."""
 
 OBSTACLE_SECONDS = 1.0
@@ -229,7 +229,7 @@ class ProfileWorker:
 
     async def _acquire(self, request: CancelJob, url: str) -> Permit | Problem:
         """Return leave to send what a person asks for; or why there is none, at once where that will not pass soon."""
-        latest = self._clock.now().later(LONGEST_WAIT)
+        latest = self._clock.now().later(CANCEL_WAIT_SECONDS)
         while True:
             async with self._one_permit:
                 permit = await self._try_acquire(request, url)
