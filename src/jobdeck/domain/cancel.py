@@ -48,17 +48,17 @@ class CancelResult:
     def describe(self, job: Job | None = None) -> str:
         """Return the result in one line; `job` is the job as its own later answer showed it, if there was one."""
         problem = self.problem
-        said = "" if problem is None else problem.message
+        message = "" if problem is None else problem.message
         match self.outcome:
             case CancelOutcome.ACCEPTED:
                 return "cancel request accepted"
             case CancelOutcome.NOT_SENT:
-                return f"not sent: {said}"
+                return f"not sent: {message}"
             case CancelOutcome.UNKNOWN:
                 kind = problem.kind.label if problem is not None else "no response"
-                return f"unknown whether the server accepted it: {kind}: {said}"
+                return f"unknown whether the server accepted it: {kind}: {message}"
             case CancelOutcome.REFUSED:
-                return f"{self._refusal(job)}: {said}"
+                return f"{self._refusal(job)}: {message}"
 
     def _refusal(self, job: Job | None) -> str:
         problem = self.problem

@@ -93,10 +93,9 @@ def apply_observation(
     if job.changed is None:
         changed = _last_change(observation, exchange, now)
     updated = _merge(_mark_observed(job, observation, exchange, now, own=own), observation, now, changed, own=own)
-    if own and observation.whole:
-        updated = replace(updated, missing=_missing_parts(job, observation, same_end=same_end))
+    missing = _missing_parts(job, observation, same_end=same_end) if own and observation.whole else job.missing
     source, sequence = _settle_source(job, exchange, source, same_end=same_end)
-    return replace(updated, source=source, sequence=sequence), (*events, *changes)
+    return replace(updated, missing=missing, source=source, sequence=sequence), (*events, *changes)
 
 
 def apply_failure(job: Job, exchange: Exchange, problem: Problem, now: Instant) -> tuple[Job, tuple[JobEvent, ...]]:
@@ -366,9 +365,9 @@ def _with_anomaly(job: Job, message: str | None, now: Instant, events: list[JobE
 
 def _stage_changes(job: Job, stages: tuple[Stage, ...], exchange: Exchange, now: Instant) -> Iterator[JobEvent]:
     """Yield the changes between the job's stages and those of an answer."""
-    known = {record.stage.name: record.stage for record in job.stages}
+    stages_before = {record.stage.name: record.stage for record in job.stages}
     for stage in stages:
-        before = known.get(stage.name)
+        before = stages_before.get(stage.name)
         if before is None or before.phase is not stage.phase:
             phase = before.phase if before else None
             yield StageChanged(now, job.key, stage.name, phase, stage.phase, exchange.request_id)
