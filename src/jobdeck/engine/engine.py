@@ -426,7 +426,7 @@ class Engine:
                 windows=result.windows,
                 next_cursor=result.next_cursor,
                 rows=len(result.observations),
-                retry_after_unclamped=result.retry_asked,
+                retry_after_unclamped=result.retry_after_unclamped,
                 missing=worker.missing_parts(polled, change.jobs[0].missing)
                 if polled is not None and change.jobs
                 else (),

@@ -221,7 +221,10 @@ class ProfileWorker:
         )
         kind = result.problem.kind if result.problem is not None else None
         action_result = ActionResult(
-            kind, retry_after=result.retry_after, windows=result.windows, retry_after_unclamped=result.retry_asked
+            kind,
+            retry_after=result.retry_after,
+            windows=result.windows,
+            retry_after_unclamped=result.retry_after_unclamped,
         )
         self.scheduler.on_cancel_result(self._clock.now().mono, sent.mono, action_result)
         return result

@@ -1,6 +1,6 @@
-"""How to ask: one HTTP layer, the target parser, and one package an API."""
+"""The HTTP client that all APIs share: requests, bounded and redacted answers, and the problems of those that fail."""
 
 import sys
 
-# httpx looks for its own command line, which imports click and Rich: 40 ms of every start, and nobody calls it here.
+# httpx imports its command line, and with it click and Rich: 40 ms of every start, for something never called here.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # documented: such an import fails, which httpx expects
