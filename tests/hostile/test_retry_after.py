@@ -49,7 +49,7 @@ IN_A_MINUTE = "Tue, 28 Apr 2026 12:01:00 GMT"
 def test_seconds_and_dates_are_read_and_clamped(value: str, asked: float, seconds: float) -> None:
     wait = parse_retry_after(value, None, NOW)
     assert wait is not None
-    assert (wait.asked, wait.seconds) == (asked, seconds)
+    assert (wait.requested, wait.seconds) == (asked, seconds)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ async def test_the_wait_is_in_the_reply_and_a_clamp_in_its_words(
 )
 def test_what_an_error_body_asks_for_is_found(body: object, asked: float | None) -> None:
     found = find_in_body(body, NOW)
-    assert (None if found is None else found.asked) == asked
+    assert (None if found is None else found.requested) == asked
 
 
 NESTED = st.recursive(
@@ -178,7 +178,7 @@ async def test_a_body_says_how_long_to_wait_where_no_header_does() -> None:
     for headers, seconds in (({}, 30.0), ({"Retry-After": "5"}, 5.0)):
         async with serve(answer(body, 429, headers)) as wire, the_hog(wire.base_url) as hog:
             reply = await hog.poll(hog_target("op_1"))
-        assert (reply.retry_after, reply.retry_asked) == (seconds, seconds)
+        assert (reply.retry_after, reply.retry_after_unclamped) == (seconds, seconds)
 
 
 @pytest.mark.parametrize(

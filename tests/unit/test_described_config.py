@@ -55,7 +55,7 @@ def test_a_profile_of_a_built_in_description_needs_no_table_and_no_token_where_n
     assert profile.credentials is None
     assert profile.base_url == "https://api.github.com"
     assert settings.curl_headers == (("X-GitHub-Api-Version", "2022-11-28"),)
-    assert profile.spec.default_resource.scope_of(profile.variables) == "octocat/.github"
+    assert profile.spec.default_resource.account_group_of(profile.variables) == "octocat/.github"
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""How an API is asked and read, as data: pages in TOML, the reader that loads them, and what it finds in answers."""
+"""APIs as data: definitions (pages) in TOML, their loader, and the requests to an API and parsing of its answers."""

@@ -1,4 +1,4 @@
-"""Accepted responses: what came of the request that started a job names the job, and the ID to give to support."""
+"""Accepted responses: the answer to the request that started a job names the job, and the ID to give to support."""
 
 import re
 import time
@@ -26,19 +26,19 @@ from jobdeck.http.http_head import Head
 from jobdeck.http.retry_after import parse_retry_after
 
 _LOCATIONS = ("operation-location", "azure-asyncoperation", "content-location", "location")
-"""Headers with the poll URL of an accepted job, the most telling first: a location may be that of its result."""
+"""Headers with the poll URL of an accepted job, the most reliable first: `location` may be the URL of its result."""
 
 _ROW_IDS = {"operationId", "id", "jobId"}
 _MAX_REFERENCE = 200
 _MAX_REASON = 300
 _MAX_VALUES = 64
-"""Values of a body among which a poll URL is looked for."""
+"""Most values of a body that are searched for a poll URL."""
 
 
 def rows_of(value: object) -> Iterator[object]:
-    """Yield the single bodies (or strings) in a JSON value: of arrays, and of list answers.
+    """Yield the bodies (or strings) in a JSON value, each element of an array or list answer by itself.
 
-    A list answer's rows carry no envelope, so what they were accepted with is not known.
+    The rows of a list answer have no envelope, so the IDs of the answers that accepted them are unknown.
     """
     pending = [value]
     while pending:
@@ -54,13 +54,13 @@ def rows_of(value: object) -> Iterator[object]:
 
 
 def target_of_response(head: Head, body: Mapping[str, object] | None, registry: ProfileRegistry) -> Target:
-    """Return the job that a response with its head names: by a poll URL in a header, else by its body.
+    """Return the job that a response names: by a poll URL in a header, else by its body.
 
-    Raises `TargetError`, for an error response with its message.
+    Raises `TargetError`; for an error response, with its message.
     """
     if not 200 <= head.status < 300:
-        words = f": {_error_words(body)}" if body is not None else ""
-        raise TargetError(f"an error response (HTTP {head.status}): no job was started{words}")
+        error_text = f": {_error_text(body)}" if body is not None else ""
+        raise TargetError(f"an error response (HTTP {head.status}): no job was started{error_text}")
     target: Target | None = None
     reason = TargetError("a response with no readable body and no poll URL in its headers")
     for name in _LOCATIONS:
@@ -86,25 +86,25 @@ def target_of_response(head: Head, body: Mapping[str, object] | None, registry: 
 
 
 def _seconds_to_wait(headers: Mapping[str, str], now: float) -> float | None:
-    """Return for how many seconds from `now` the answer wants its job left alone; None when that is over, or unsaid.
+    """Return the seconds from `now` that the answer asks to wait before the first poll; None if there are none left.
 
-    A file may be read long after the answer came, which its date tells.
+    A file may be read long after the answer came; the answer's date shows when that was.
     """
     value, date = headers.get("retry-after"), headers.get("date")
-    wish = parse_retry_after(value, date, now) if value is not None else None
-    if wish is None:
+    wait = parse_retry_after(value, date, now) if value is not None else None
+    if wait is None:
         return None
     answered = parse_http_date(date) if date is not None else None
-    left = wish.seconds - max(0.0, now - answered if answered is not None else 0.0)
+    left = wait.seconds - max(0.0, now - answered if answered is not None else 0.0)
     return left if left > 0 else None
 
 
 def target_of_body(body: Mapping[str, object], registry: ProfileRegistry) -> Target:
-    """Return the job that an accepted body names, with the request ID and trace ID of its acceptance.
+    """Return the job that an accepted body names, with the request ID and trace ID in the body.
 
-    A poll URL says whose job it is; an ID alone is the default profile's if its page finds one, else that of the only
-    API whose page says how its accepted bodies name their jobs. That is a job the server has spoken of: one it does
-    not know a moment later is not yet everywhere. Raises `TargetError`, for an error body with its message.
+    A poll URL determines the job's profile. A bare ID belongs to the default profile if its definition finds the ID,
+    else to the only API whose definition says how accepted bodies name their jobs. The target is `accepted`: a 404 soon
+    after means that not every replica has the job yet. Raises `TargetError`; for an error body, with its message.
     """
     if body.get("success") is False:
         raise _error_response(body)
@@ -116,9 +116,9 @@ def target_of_body(body: Mapping[str, object], registry: ProfileRegistry) -> Tar
 
 
 def _by_url(body: Mapping[str, object], registry: ProfileRegistry) -> Target | None:
-    """Return the job whose poll URL is in a body: where a page says, else anywhere at its top or one level below.
+    """Return the job whose poll URL is in a body: where a definition says, else anywhere in its two top levels.
 
-    None where there are several jobs' URLs, or where the body calls its job otherwise: it is not that job's own.
+    None if there are URLs of several jobs, or the body names another job: then the URL is not that of its own job.
     """
     for profile in registry.in_order():
         url = _first_text(profile.spec.accepted.url, body)
@@ -150,15 +150,15 @@ def _urls(body: Mapping[str, object]) -> Iterator[str]:
 
 
 def _by_id(body: Mapping[str, object], registry: ProfileRegistry) -> Target | None:
-    """Return the job that a body names by its ID; raises `TargetError` where several APIs could mean it.
+    """Return the job that a body names by its ID; raises `TargetError` if it could belong to several APIs.
 
-    The default profile's page may find it where its answers have their IDs; other pages must say how accepted bodies
-    name their jobs. An ID of another API's pattern, and not of the default one's, is that other one's.
+    The default profile may find the ID where the API's other answers have it; other definitions must say how accepted
+    bodies name their jobs. An ID that matches only another API's pattern, not the default one's, belongs to the other.
     """
     default = registry.default_profile
     found: dict[str, tuple[Profile, str]] = {}
     for profile in registry.in_order():
-        name = _named(profile, body) if profile is default or profile.spec.accepted.id else None
+        name = _job_name(profile, body) if profile is default or profile.spec.accepted.id else None
         if name is not None:
             found.setdefault(profile.provider, (profile, name))
     if not found:
@@ -181,8 +181,8 @@ def _fits(profile: Profile, name: str) -> bool:
     return bool(pattern) and re.fullmatch(pattern, name) is not None
 
 
-def _named(profile: Profile, body: Mapping[str, object]) -> str | None:
-    """Return what a body calls a job of this profile's API, in full; None when it names none."""
+def _job_name(profile: Profile, body: Mapping[str, object]) -> str | None:
+    """Return the full name of a job of this profile's API in a body; None when it names none."""
     name = _first_text(_id_paths(profile), body)
     if name is None:
         return None
@@ -196,12 +196,12 @@ def _target(profile: Profile, name: str, body: Mapping[str, object]) -> Target:
     resource = _resource(profile, body)
     if "/" in name:
         return target_named(profile, name, resource)
-    scope = _first_text(profile.spec.accepted.scope, body)
-    return make_target(profile, resource, name, scope if resource.place else None)
+    account_group = _first_text(profile.spec.accepted.account_group, body)
+    return make_target(profile, resource, name, account_group if resource.group_variables else None)
 
 
 def _resource(profile: Profile, body: Mapping[str, object]) -> Resource:
-    """Return which of an API's resources accepted: the one whose marks the body has, else the default one."""
+    """Return the resource that accepted the job: the one whose `accepted_if` paths the body has, else the default."""
     inner = body.get("data")
     parts = [body, inner] if isinstance(inner, dict) else [body]
     for resource in profile.spec.resources.values():
@@ -218,7 +218,7 @@ def _check_refusals(profile: Profile, body: Mapping[str, object]) -> None:
 
 
 def _id_paths(profile: Profile) -> Paths:
-    """Return where an accepted body names its job: as the page says, else where answers do."""
+    """Return the paths of the ID in an accepted body: as the definition says, else as in other answers."""
     spec = profile.spec
     resource = spec.default_resource
     if spec.accepted.id:
@@ -266,10 +266,10 @@ def _is_error(body: Mapping[str, object]) -> bool:
 
 
 def _error_response(body: Mapping[str, object]) -> TargetError:
-    return TargetError(f"an error response: no job was started: {_error_words(body)}")
+    return TargetError(f"an error response: no job was started: {_error_text(body)}")
 
 
-def _error_words(body: Mapping[str, object]) -> str:
+def _error_text(body: Mapping[str, object]) -> str:
     error = body.get("error")
     words: list[object] = [body.get("message"), error, body.get("detail"), body.get("title")]
     if isinstance(error, dict):

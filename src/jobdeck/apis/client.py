@@ -1,4 +1,4 @@
-"""One API, asked through one profile: requests by its page, answers by its extractor."""
+"""One API through one profile: requests by its definition, answers parsed by its extractor."""
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,9 +26,10 @@ from jobdeck.scheduling.actions import ListPage
 
 
 class ApiClient:
-    """A `Provider` by an API's page. Nothing is opened before its first request; no method raises but cancellation.
+    """A `Provider` made from an API's definition. It opens nothing before the first request.
 
-    Its credentials are added to `redactor`, and all that are in there are taken out of its answers.
+    Methods raise only CancelledError. The profile's credentials are added to `redactor`, which removes all of its
+    credentials from the answers.
     """
 
     def __init__(
@@ -41,29 +42,31 @@ class ApiClient:
 
     @property
     def profile_name(self) -> str:
-        """The profile that is asked for."""
+        """The name of the profile."""
         return self._profile.name
 
-    def url_of(self, asked: Target | PartRequest | ListPage) -> str:
-        """Return where a request for that goes; the base URL, where none would be sent."""
-        return self._http.url_of(self._part_address(asked) if isinstance(asked, PartRequest) else self._address(asked))
+    def url_of(self, subject: Target | PartRequest | ListPage) -> str:
+        """Return the URL of the request for `subject`; the base URL if no request would be sent."""
+        if isinstance(subject, PartRequest):
+            return self._http.url_of(self._part_request(subject))
+        return self._http.url_of(self._request(subject))
 
     def request_for(self, target: Target) -> tuple[str, str, str]:
-        """Return method, URL and body of a poll, as exchanges tell them; of what is not sent at all, the base URL."""
-        return self._as_told(self._address(target))
+        """Return method, URL and body of a poll as exchanges have them; the base URL if it would not be sent."""
+        return self._displayed(self._request(target))
 
     def requests_about(self, target: Target) -> tuple[tuple[str, str, str], ...]:
-        """Return method, URL and body of a poll and, where the API has such, of the request that cancels the job."""
-        cancelling = self._address_of_cancel(target)
-        found = (self._address(target), *(() if cancelling is None else (cancelling,)))
-        return tuple(map(self._as_told, found))
+        """Return method, URL and body of a poll and, if the API has one, of the request that cancels the job."""
+        cancel = self._cancel_spec(target)
+        requests = (self._request(target), *(() if cancel is None else (cancel,)))
+        return tuple(map(self._displayed, requests))
 
-    def _as_told(self, where: RequestSpec | str) -> tuple[str, str, str]:
+    def _displayed(self, where: RequestSpec | str) -> tuple[str, str, str]:
         method, body = ("GET", "") if isinstance(where, str) else (where.method, where.body)
-        return method, self._http.url_of(where), self._http.shown(body)
+        return method, self._http.url_of(where), self._http.clean_body(body)
 
     async def poll(self, target: Target) -> PollResult:
-        """Ask for one job; the reply has one observation, of that job, or a problem."""
+        """Request one job; the result has one observation, of that job, or a problem."""
 
         def parse(body: ResponseBody) -> ParsedBody:
             key = target.key
@@ -71,51 +74,51 @@ class ApiClient:
             rows = tuple(check_links(row, self._profile) for row in parsed.observations)
             return replace(parsed, observations=rows)
 
-        return await self._send(self._address(target), parse, target.key)
+        return await self._send(self._request(target), parse, target.key)
 
     def has_part(self, target: Target, part: Part) -> bool:
-        """Whether such a job may have a part at a URL of its own."""
+        """Whether the target's API may give this part a URL of its own."""
         resource = self._spec.resources.get(target.resource)
         return resource is not None and part in resource.parts
 
     async def fetch_part(self, request: PartRequest) -> PollResult:
-        """Ask for a part of a job; the reply has one observation with that part alone, or a problem."""
+        """Request a part of a job; the result has one observation with only that part, or a problem."""
         target, missing = request.target, request.missing
 
         def parse(body: ResponseBody) -> ParsedBody:
             return self._extract.part(target.resource, missing.part, body, target.key.id, target.key.account_group)
 
-        reply = await self._send(self._part_address(request), parse, target.key, lenient=False)
-        return replace(reply, exchange=replace(reply.exchange, part=missing))
+        result = await self._send(self._part_request(request), parse, target.key, lenient=False)
+        return replace(result, exchange=replace(result.exchange, part=missing))
 
     def cancel_request(self, target: Target) -> CancelRequest | str:
-        """Return the request that cancels a job; or why there is none through this profile, in one line."""
-        action, where = self._spec.cancel_of(target.resource), self._cancel_address(target)
+        """Return the request that cancels a job, or in one line why this profile cannot cancel it."""
+        action, where = self._spec.cancel_of(target.resource), self._permitted_cancel_spec(target)
         if action is None or isinstance(where, str):
             return str(where)
         return CancelRequest(where.method, self._http.url_of(where), action.phases)
 
     async def cancel(self, target: Target) -> PollResult:
-        """Have a job cancelled, by one request; the reply has no observation, whatever its body says."""
-        return await self._send(self._cancel_address(target), self._extract.action, target.key, lenient=False)
+        """Send the request that cancels a job, once; the result has no observation, whatever its body says."""
+        return await self._send(self._permitted_cancel_spec(target), self._extract.action, target.key, lenient=False)
 
     async def list_page(self, page: ListPage) -> PollResult:
-        """Ask for one page of jobs: of the page's place, else of the profile's."""
+        """Request one page of jobs: of the page's account group, else of the profile's."""
         listed = self._spec.list_showing(page.resource)
 
         def parse(body: ResponseBody) -> ParsedBody:
-            if listed is None:  # then there is no address, and nothing is sent
+            if listed is None:  # then there is no request, and nothing is sent
                 return ParsedBody()
-            place = self._place(page)
-            scope = None if place is None else self._spec.resources[page.resource].scope_of(place)
-            parsed = self._extract.page(listed, body, scope, status=page.status)
+            values = self._group_values(page)
+            account_group = None if values is None else self._spec.resources[page.resource].account_group_of(values)
+            parsed = self._extract.page(listed, body, account_group, status=page.status)
             return _counted(parsed, listed, page)
 
-        return await self._send(self._address(page), parse)
+        return await self._send(self._request(page), parse)
 
     async def list_values(self, variable: str, cursor: str | None = None) -> ValuePage:
-        """Ask for one page of the values that a variable may have, such as the account groups a key can see."""
-        known = self._spec.variables.get(variable)
+        """Request one page of the values that a variable may have, such as the account groups of a key."""
+        spec = self._spec.variables.get(variable)
         values: tuple[str, ...] = ()
 
         def parse(body: ResponseBody) -> ParsedBody:
@@ -123,8 +126,8 @@ class ApiClient:
             values, parsed = self._extract.values(variable, body)
             return parsed
 
-        reply = await self._send(self._values_address(variable, known, cursor), parse)
-        return ValuePage(reply.exchange, values if reply.problem is None else (), reply.next_cursor)
+        result = await self._send(self._values_request(variable, spec, cursor), parse)
+        return ValuePage(result.exchange, values if result.problem is None else (), result.next_cursor)
 
     async def aclose(self) -> None:
         """Close the connections; calling it twice is harmless."""
@@ -139,139 +142,143 @@ class ApiClient:
     async def _send(
         self, where: RequestSpec | str, parse: Parse, job: JobKey | None = None, *, lenient: bool = True
     ) -> PollResult:
-        """Send a request, and join a good answer with what its body says; one that is no JSON `lenient`ly.
+        """Send a request, and return the result with the contents of a good answer; `lenient`: repair damaged JSON.
 
-        `where` may be the reason why there is nothing to send, which is the reply's problem then.
+        `where` may be the reason why there is nothing to send, which becomes the result's problem.
         """
         if isinstance(where, str):
-            return PollResult(self._http.refuse(where, job).exchange)
-        answer = await self._http.get(where, job)
-        if answer.body is None:
-            error_body = answer.error_body
+            return PollResult(self._http.not_sent(where, job).exchange)
+        response = await self._http.get(where, job)
+        if response.body is None:
+            error_body = response.error_body
             if error_body:
-                _, error_body = await self._http.without_words((), error_body)
-            return _reply(answer.exchange, answer, body=error_body)
-        status, headers, marker = answer.exchange.http_status or 0, _joined(answer.headers), answer.marker
-        response = ResponseBody(answer.body, status, headers, is_pruned=marker is not None)
-        parsed = await self._http.parsed(lambda: parse_in_pieces(parse, response), len(response.data))
-        notes, one = answer.notes, job is not None
+                _, error_body = await self._http.redact_words((), error_body)
+            return _result(response.exchange, response, body=error_body)
+        status, headers, marker = response.exchange.http_status or 0, _joined(response.headers), response.marker
+        content = ResponseBody(response.body, status, headers, is_pruned=marker is not None)
+        parsed = await self._http.parsed(lambda: parse_in_pieces(parse, content), len(content.data))
+        notes, one = response.notes, job is not None
         if lenient and is_damaged(parsed):
-            repaired = await self._http.repaired(answer)
+            repaired = await self._http.repaired(response)
             if repaired is not None:
                 read = partial(parse_in_pieces, parse)
-                mend = partial(parse_repaired, read, repaired, response, one=one)
-                parsed = await self._http.parsed(mend, len(repaired.body))
+                read_repaired = partial(parse_repaired, read, repaired, content, one=one)
+                parsed = await self._http.parsed(read_repaired, len(repaired.body))
                 notes = (*notes, *repaired.notes)
         if marker is not None:
             parsed = without_markers(parsed, marker)
         parsed = with_notes(parsed, notes, one=one)
         problem = parsed.problem
         if problem is not None:
-            problem, answer = self._http.refusal(answer, problem)
-        exchange = self._http.finish(answer, problem, parsed.ids)
-        observations, parsed_from = await self._http.without_words(parsed.observations, response.data)
-        # A pruned one is none that the server sent.
-        body = parsed_from if marker is None else None
+            problem, response = self._http.recognize_rate_limit(response, problem)
+        exchange = self._http.finish(response, problem, parsed.ids)
+        observations, redacted = await self._http.redact_words(parsed.observations, content.data)
+        # A pruned body is not the one that the server sent.
+        body = redacted if marker is None else None
         if problem is not None:
-            return _reply(exchange, answer, body=body)
-        return _reply(exchange, answer, observations, body, parsed)
+            return _result(exchange, response, body=body)
+        return _result(exchange, response, observations, body, parsed)
 
-    def _place(self, asked: Target | ListPage) -> dict[str, str] | None:
-        """Return the variables of the URL but the ID; those of the profile serve a page that names none."""
-        resource = self._spec.resources.get(asked.resource)
+    def _group_values(self, subject: Target | ListPage) -> dict[str, str] | None:
+        """Return the URL variables other than the ID; a page without an account group uses the profile's.
+
+        None if the account group does not fit the resource's URL.
+        """
+        resource = self._spec.resources.get(subject.resource)
         if resource is None:
             return None
-        if isinstance(asked, Target):
-            return resource.parse_scope(asked.key.account_group, self._profile.variables)
-        known: Mapping[str, str] = {} if asked.account_group else self._profile.variables
-        return resource.parse_scope(asked.account_group, known)
+        if isinstance(subject, Target):
+            return resource.parse_account_group(subject.key.account_group, self._profile.variables)
+        defaults: Mapping[str, str] = {} if subject.account_group else self._profile.variables
+        return resource.parse_account_group(subject.account_group, defaults)
 
-    def _address(self, asked: Target | ListPage) -> RequestSpec | str:
-        """Return where a request goes, or why there is none to send."""
-        resource, place, title = self._spec.resources.get(asked.resource), self._place(asked), self._spec.title
-        if isinstance(asked, Target):
-            if resource is None or place is None:
+    def _request(self, subject: Target | ListPage) -> RequestSpec | str:
+        """Return the request for a job or a page of jobs, or why there is none to send."""
+        resource, values = self._spec.resources.get(subject.resource), self._group_values(subject)
+        title = self._spec.title
+        if isinstance(subject, Target):
+            if resource is None or values is None:
                 return f"not a job of {title}"
-            path = resource.url.path({**place, ID: asked.key.id})
-            where = self._filled(path, resource.query, {}, {ID: asked.key.id})
-            body = self._filled_body(resource.body, place, asked.key.id)
+            path = resource.url.path({**values, ID: subject.key.id})
+            where = self._filled(path, resource.query, {}, {ID: subject.key.id})
+            body = self._filled_body(resource.body, values, subject.key.id)
             return replace(where, method=resource.method, body=body, states=self._states)
-        listed = self._spec.list_showing(asked.resource)
+        listed = self._spec.list_showing(subject.resource)
         if resource is None or listed is None:
             return f"{title} has no list of these jobs"
-        if place is None:
-            return f"listing {title} jobs needs {', '.join(resource.place)}"
-        asking = {
-            listed.limit_parameter: _within(listed.page, asked.limit),
-            listed.cursor_parameter or listed.page_parameter or listed.offset_parameter: asked.cursor,
-            listed.status_parameter: asked.status,
+        if values is None:
+            return f"listing {title} jobs needs {', '.join(resource.group_variables)}"
+        parameters = {
+            listed.limit_parameter: _within(listed.page, subject.limit),
+            listed.cursor_parameter or listed.page_parameter or listed.offset_parameter: subject.cursor,
+            listed.status_parameter: subject.status,
         }
-        return self._filled(listed.url.path(place), listed.query, asking)
+        return self._filled(listed.url.path(values), listed.query, parameters)
 
-    def _part_address(self, request: PartRequest) -> RequestSpec | str:
-        """Return where a request for a part goes, or why there is none to send."""
+    def _part_request(self, request: PartRequest) -> RequestSpec | str:
+        """Return the request for a part, or why there is none to send."""
         target, missing = request.target, request.missing
-        resource, place = self._spec.resources.get(target.resource), self._place(target)
+        resource, values = self._spec.resources.get(target.resource), self._group_values(target)
         source = None if resource is None else resource.parts.get(missing.part)
-        if source is None or place is None:
+        if source is None or values is None:
             return f"not a job of {self._spec.title}"
         if source.url is not None:
-            path = source.url.path({**place, ID: target.key.id})
-            return self._filled(path, source.query, {}, {**place, ID: target.key.id})
+            path = source.url.path({**values, ID: target.key.id})
+            return self._filled(path, source.query, {}, {**values, ID: target.key.id})
         try:
             return RequestSpec(path_of_link(missing.url, self._profile), below_base=False)
         except LinkError as error:
             return str(error)
 
-    def _cancel_address(self, target: Target) -> RequestSpec | str:
-        """Return where a request to cancel a job goes, or why none may be sent."""
+    def _permitted_cancel_spec(self, target: Target) -> RequestSpec | str:
+        """Return the request that cancels a job, or why the profile may send none."""
         if obstacle := self._profile.cancel_obstacle(target.resource):
             return obstacle
-        return self._address_of_cancel(target) or f"not a job of {self._spec.title}"
+        return self._cancel_spec(target) or f"not a job of {self._spec.title}"
 
-    def _address_of_cancel(self, target: Target) -> RequestSpec | None:
-        """Return where a request to cancel a job goes, whether or not the profile allows one; None for no such job."""
-        action, place = self._spec.cancel_of(target.resource), self._place(target)
-        if action is None or place is None:
+    def _cancel_spec(self, target: Target) -> RequestSpec | None:
+        """Return the request that cancels a job, even if the profile may not send it; None if the API has none."""
+        action, values = self._spec.cancel_of(target.resource), self._group_values(target)
+        if action is None or values is None:
             return None
-        known = {**place, ID: target.key.id}
         return replace(
-            self._filled(action.url.path(known), (), {}),
+            self._filled(action.url.path({**values, ID: target.key.id}), (), {}),
             method=action.method,
-            body=self._filled_body(action.body, place, target.key.id),
+            body=self._filled_body(action.body, values, target.key.id),
         )
 
     @property
     def _states(self) -> frozenset[int]:
         return frozenset(status for status in self._spec.phases.by_http_status if status >= 300)
 
-    def _filled_body(self, body: str, place: Mapping[str, str], job_id: str) -> str:
-        """Return the JSON to ask with, its variables filled in as parts of strings."""
-        known = {**self._profile.variables, **place, ID: job_id}
-        return fill(body, {name: json_text(value)[1:-1] for name, value in known.items()})
+    def _filled_body(self, body: str, values: Mapping[str, str], job_id: str) -> str:
+        """Return a request's JSON with its variables, which are parts of strings, filled in."""
+        variables = {**self._profile.variables, **values, ID: job_id}
+        return fill(body, {name: json_text(value)[1:-1] for name, value in variables.items()})
 
-    def _values_address(self, name: str, variable: Variable | None, cursor: str | None) -> RequestSpec | str:
+    def _values_request(self, name: str, variable: Variable | None, cursor: str | None) -> RequestSpec | str:
         if variable is None or variable.url is None:
             return f"{self._spec.title} has no list of {name.replace('_', ' ')}s"
-        asking = {variable.limit_parameter: str(variable.page), variable.cursor_parameter: cursor}
-        return self._filled(variable.url.path(self._profile.variables), (), asking)
+        parameters = {variable.limit_parameter: str(variable.page), variable.cursor_parameter: cursor}
+        return self._filled(variable.url.path(self._profile.variables), (), parameters)
 
     def _filled(
         self,
         path: str,
         query: tuple[tuple[str, str], ...],
-        asking: Mapping[str, str | None],
-        known: Mapping[str, str] | None = None,
+        parameters: Mapping[str, str | None],
+        values: Mapping[str, str] | None = None,
     ) -> RequestSpec:
-        variables = {**self._profile.variables, **(known or {})}
-        named = {name: value for name, value in asking.items() if name}
+        """Return a request with the `query` of the definition, its variables filled in, and further `parameters`."""
+        variables = {**self._profile.variables, **(values or {})}
+        named = {name: value for name, value in parameters.items() if name}
         return RequestSpec.of(path, {**{name: fill(value, variables) for name, value in query}, **named})
 
 
 def parse_in_pieces(parse: Parse, body: ResponseBody) -> ParsedBody:
-    """Return what `parse` finds in a body, of which a large one is read and let go of a piece at a time.
+    """Return the result of `parse` for a body; a large one is read and freed a piece at a time.
 
-    A large one is read in a thread, and nothing there may hold the interpreter, which the screen needs as well.
+    A large body is parsed in a thread, which must not block the interpreter, because the screen needs it as well.
     """
     if len(body.data) < IN_THREAD:
         return parse(body)
@@ -288,7 +295,7 @@ def parse_in_pieces(parse: Parse, body: ResponseBody) -> ParsedBody:
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Let no garbage be collected: going through millions of values for some takes a third of a second."""
+    """Disable garbage collection: scanning millions of values takes a third of a second."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -298,29 +305,29 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _reply(
+def _result(
     exchange: Exchange,
-    answer: Response,
+    response: Response,
     observations: tuple[Observation, ...] = (),
     body: bytes | None = None,
     parsed: ParsedBody | None = None,
 ) -> PollResult:
-    wait = answer.wait
+    wait = response.wait
     return PollResult(
         exchange,
         observations,
-        answer.windows,
+        response.windows,
         None if wait is None else wait.seconds,
         None if parsed is None else parsed.next_cursor,
         body,
         None if parsed is None else parsed.partial_error,
-        None if wait is None else wait.asked,
-        headers_that_matter(answer.headers),
+        None if wait is None else wait.requested,
+        headers_that_matter(response.headers),
     )
 
 
 def _joined(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return headers by their names; one that is there several times is a list, as HTTP has it."""
+    """Return headers by their names; the values of a repeated header are joined by commas, as HTTP defines it."""
     found: dict[str, str] = {}
     for name, value in headers:
         found[name] = f"{found[name]}, {value}" if name in found else value
@@ -328,12 +335,12 @@ def _joined(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def _within(most: int, limit: int) -> str:
-    """Return how many rows to ask for, as a query says it: 1 to `most`."""
+    """Return the number of rows to request, from 1 to `most`, as text."""
     return str(min(max(limit, 1), most))
 
 
 def _counted(parsed: ParsedBody, listed: ListSpec, page: ListPage) -> ParsedBody:
-    """Return a page with the cursor of the next one, where pages or rows are counted."""
+    """Return a page with the cursor of the next one, if the list counts pages or rows."""
     if parsed.problem is not None or parsed.next_cursor is not None or parsed.rows is None:
         return parsed
     return parsed.with_cursor(listed.next_counted(page.cursor, page.limit, parsed.rows))

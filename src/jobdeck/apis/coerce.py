@@ -1,4 +1,4 @@
-"""Values of somebody else's JSON as what a field wants: one of an odd type is as if it were not there. Never raises."""
+"""Converting values of foreign JSON to the types of fields; a value of a wrong type counts as missing. Never raises."""
 
 import math
 import re
@@ -12,7 +12,7 @@ from jobdeck.http.marker import is_partial
 
 MAX_CURSOR = 2_048
 MAX_TIME = 40
-"""Characters of a time: 35 with nanoseconds and a zone."""
+"""Most characters of a time; one with nanoseconds and a zone has 35."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -26,11 +26,11 @@ _PAGE_URL = re.compile(r"(?:https?://|/)[^?#]*\?")
 _LINK = re.compile(r"<([^<>]*)>([^<]*)")
 _FIRST_SECOND = 1e8
 _NO_FRACTION = 1.5
-"""Beyond it, a number is no fraction that overshot but one in another unit: it would be shown as 100 %."""
+"""A larger number is no fraction that overshot, but in another unit; it would be shown as 100 %."""
 
 
 def text(value: object) -> str | None:
-    """Return a string or a number as a clean string of at most 256 characters; None for all else and for blanks."""
+    """Return a string or a number as a clean string of at most 256 characters; None for other values and for blanks."""
     if type(value) is str:
         if len(value) <= _SHORT and value.isascii() and value.isprintable() and value.strip():
             return value
@@ -43,7 +43,7 @@ def text(value: object) -> str | None:
 
 
 def number(value: object) -> int | float | None:
-    """Return a finite number, or a text that is one such as ``"41.5"``; None for all else, booleans included."""
+    """Return a finite number, or the number in a text such as ``"41.5"``; None for other values, even booleans."""
     if type(value) is int:
         return value
     if type(value) is float:
@@ -54,16 +54,16 @@ def number(value: object) -> int | float | None:
 
 
 def total(values: list[object]) -> int | float | None:
-    """Return the sum of numbers, each list among them counted by its members; None where one is neither, or none is.
+    """Return the sum of numbers and lengths of lists; None if a value is neither, or there are no values.
 
     A list of which a part was dropped cannot be counted.
     """
     counted = [_length(value) if isinstance(value, list) else number(value) for value in values]
-    known = [value for value in counted if value is not None]
-    if not known or len(known) < len(counted):
+    valid = [value for value in counted if value is not None]
+    if not valid or len(valid) < len(counted):
         return None
     try:
-        found = sum(known)
+        found = sum(valid)
     except OverflowError:
         return None
     return found if isinstance(found, int) or math.isfinite(found) else None
@@ -73,19 +73,19 @@ def _length(value: list[object]) -> int | None:
     return None if is_partial(value) else len(value)
 
 
-def share(value: float | None, whole: float | None) -> float | None:
-    """Return a count of a total as a fraction within 0–1; None where either is None, or the total is not positive."""
-    if value is None or whole is None or not whole > 0:
+def share(value: float | None, total: float | None) -> float | None:
+    """Return a count and its total as a fraction within 0–1; None if either is None, or the total is not positive."""
+    if value is None or total is None or not total > 0:
         return None
     try:
-        return _clamp(value / whole)
+        return _clamp(value / total)
     except OverflowError:
         return None
 
 
 def progress(unit: ProgressUnit, value: object) -> float | None:
-    """Return one value as a fraction within 0–1; None where it is none in that unit, and for a count."""
-    # By identity: comparing these words as texts takes longer than all the rest.
+    """Return one value as a fraction within 0–1; None if it is none in that unit, and for a count."""
+    # By identity: comparing these enum members as texts takes longer than all the rest.
     if unit is ProgressUnit.FRACTION:
         found = number(value)
         return None if found is None or found > _NO_FRACTION else _clamp(found)
@@ -99,10 +99,10 @@ def progress(unit: ProgressUnit, value: object) -> float | None:
 
 
 def moment(unit: TimeUnit, value: object) -> int | None:
-    """Return a time as microseconds since the epoch; None where it is none in that unit.
+    """Return a time as microseconds since the epoch; None if it is none in that unit.
 
-    `TimeUnit.AUTO` takes a number for seconds, milliseconds, microseconds or nanoseconds by its size: each covers the
-    years 1973 to 5138 alone.
+    `TimeUnit.AUTO` reads a number as seconds, milliseconds, microseconds or nanoseconds by its size: each unit covers
+    only the years 1973 to 5138.
     """
     if unit is TimeUnit.AUTO or unit is TimeUnit.RFC3339:
         found = rfc3339(value)
@@ -121,13 +121,13 @@ def moment(unit: TimeUnit, value: object) -> int | None:
 
 
 def rfc3339(value: object) -> int | None:
-    """Return an RFC 3339 time as microseconds since the epoch, UTC when it names no zone; None for all else."""
+    """Return an RFC 3339 time as microseconds since the epoch, in UTC if it has no zone; None for other values."""
     return _parse_time(value) if isinstance(value, str) and len(value) <= MAX_TIME else None
 
 
 @lru_cache(maxsize=4_096)
 def _parse_time(value: str) -> int | None:
-    """Each poll of a job repeats most of its times: a third of the time of reading an answer without the cache."""
+    """Parse a time; cached, since each poll repeats most times: without the cache, a third of the time to read it."""
     if not _DATE_TIME.fullmatch(value):
         return None
     try:
@@ -135,14 +135,14 @@ def _parse_time(value: str) -> int | None:
     except ValueError:
         return None
     us = ((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
-    # Some servers write the year 1 for "not yet", and a zone can lead out of the year 9999.
+    # Some servers write the year 1 for "not yet", and a zone can move a time past the year 9999.
     return us if 0 <= us <= _LAST_US else None
 
 
 def cursor(value: object, parameter: str) -> str | None:
-    """Return the cursor of a list's next page; None when there is none, or none that could be sent back.
+    """Return the cursor of a list's next page; None if there is none, or none that can be sent back.
 
-    A number counts as its digits; of a URL, or a path with a query, the value of `parameter` is the cursor.
+    A number counts as its digits; in a URL, or a path with a query, the cursor is the value of `parameter`.
     """
     if type(value) is int and 0 < value.bit_length() <= _LONG_INTEGER:
         return str(value)
@@ -167,5 +167,5 @@ def next_link(header: str) -> str | None:
 
 
 def _clamp(value: float) -> float:
-    # A server's -0.0 is no other zero.
+    # Adding 0.0 makes a server's -0.0 positive.
     return min(max(value, 0.0), 1.0) + 0.0

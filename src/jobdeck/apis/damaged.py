@@ -1,4 +1,4 @@
-"""Answers that are no strict JSON, or pruned: believed no further than what could be read of them goes."""
+"""Answers that are no strict JSON, or pruned: only conclusions that the unreadable part cannot contradict are used."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,19 +14,19 @@ from jobdeck.http.repair import Repaired
 Parse = Callable[[ResponseBody], ParsedBody]
 
 _ANY = ('"?"', "1", "[1]", "true")
-"""What a value that could not be read may have been: an error in words, a count, a list of failures, a flag."""
+"""Possible values in place of one that could not be read: an error message, a count, a list of failures, a flag."""
 
 
 def is_damaged(parsed: ParsedBody) -> bool:
-    """Whether an answer could not be read because it is no JSON."""
+    """Whether an answer could not be parsed because it is no strict JSON."""
     return parsed.problem is not None and parsed.problem.kind is ProblemKind.NOT_JSON
 
 
 def parse_repaired(parse: Parse, repaired: Repaired, response: ResponseBody, *, one: bool) -> ParsedBody:
-    """Return what `parse` finds in a repaired body; `one` says that it is about one job.
+    """Return the result of `parse` for a repaired body; `one`: the answer is about one job.
 
-    Of an answer that is cut short a success is not believed, for what contradicts it may be what is missing, nor is the
-    last row of a list. A success must hold whatever stands where a value could not be read.
+    A success counts only if no value in place of an unreadable one contradicts it. In a truncated answer a success does
+    not count at all, since the missing part may contradict it, nor does the last row of a list.
     """
     parsed = parse(replace(response, data=repaired.body))
     if repaired.unread and any(row.phase is Phase.SUCCEEDED for row in parsed.observations):
@@ -43,7 +43,7 @@ def parse_repaired(parse: Parse, repaired: Repaired, response: ResponseBody, *, 
 
 
 def with_notes(parsed: ParsedBody, notes: tuple[str, ...], *, one: bool) -> ParsedBody:
-    """Return the same with how its answer was damaged: a note of its job, or in what of a list could not be read."""
+    """Return `parsed` with notes on the damage: in its job's note if `one`, else in the partial error of the list."""
     if not notes or parsed.problem is not None:
         return parsed
     note = f"malformed response, parsed leniently: {', '.join(notes)}"
@@ -54,12 +54,12 @@ def with_notes(parsed: ParsedBody, notes: tuple[str, ...], *, one: bool) -> Pars
 
 
 def without_markers(parsed: ParsedBody, marker: Marker) -> ParsedBody:
-    """Return what a pruned answer says with words for what was dropped, and of a dropped result its size alone."""
+    """Return `parsed` with words in place of markers, and without a pruned result, whose size becomes a fact."""
     return replace(parsed, observations=tuple(_without_markers(row, marker) for row in parsed.observations))
 
 
 def _without_markers(row: Observation, marker: Marker) -> Observation:
-    words = marker.in_words
+    words = marker.replace_by_words
     facts = tuple((name, words(value)) for name, value in row.facts)
     if row.result is not None and marker.is_in(row.result):
         facts = ((DROPPED_RESULT, str(marker.size(row.result))), *facts)
@@ -73,12 +73,12 @@ def _without_markers(row: Observation, marker: Marker) -> Observation:
 
 
 def _without_doubtful(parsed: ParsedBody, others: list[ParsedBody], *, one: bool) -> ParsedBody:
-    """Return the same without the successes that are none, or not there, in one of the `others`."""
-    certain = [{(row.account_group, row.id, row.phase) for row in other.observations} for other in others]
+    """Return `parsed` without the successes that are missing in one of the `others`."""
+    states = [{(row.account_group, row.id, row.phase) for row in other.observations} for other in others]
     rows = tuple(
         row
         for row in parsed.observations
-        if row.phase is not Phase.SUCCEEDED or all((row.account_group, row.id, row.phase) in known for known in certain)
+        if row.phase is not Phase.SUCCEEDED or all((row.account_group, row.id, row.phase) in each for each in states)
     )
     if not one or len(rows) == len(parsed.observations):
         return replace(parsed, observations=rows)

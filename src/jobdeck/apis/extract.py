@@ -1,4 +1,4 @@
-"""What an API's answers say about jobs, by its page: pure functions of bytes that give observations or a problem."""
+"""Parsing an API's answers by its definition: pure functions from bytes to observations or a problem."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -25,47 +25,49 @@ Ids = tuple[str | None, str | None]
 
 @dataclass(frozen=True, slots=True)
 class ParsedBody:
-    """What a good answer's body says: observations or a problem, and the (request ID, trace ID) in it.
-
-    Of a list, `next_cursor` asks for the next page, `rows` counts its rows and `partial_error` says what of it could
-    not be read; None when all could. `matches` says where each field was found, if that was asked for, and `id`
-    which job the answer names. With `reports_failure` the problem is that of the request, as the envelope says.
-    """
+    """The contents of a good answer's body."""
 
     observations: tuple[Observation, ...] = ()
     problem: ProblemDraft | None = None
+    # Request ID and trace ID in the body.
     ids: Ids = (None, None)
+    # The cursor of a list's next page.
     next_cursor: str | None = None
+    # The number of a list's rows.
     rows: int | None = None
+    # Which rows of a list could not be read, and why; None if all could.
     partial_error: str | None = None
+    # Where each field was found; empty unless matches are kept.
     matches: tuple[FieldMatch, ...] = ()
+    # The ID of the job that the answer names.
     id: str | None = None
+    # Whether the problem is that the envelope reports a failure of the request.
     reports_failure: bool = False
 
     def with_cursor(self, cursor: str | None) -> "ParsedBody":
-        """Return the same with the cursor of the next page."""
+        """Return this with the cursor of the next page."""
         return replace(self, next_cursor=cursor)
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseBody:
-    """The bytes of an answer that is no error, with its HTTP status and headers (names in small letters).
-
-    One that `is_pruned` was too large to keep, and markers stand for what is large in it. A large one may have been
-    read already (`document`).
-    """
+    """The body of an answer that is no error, with its HTTP status and headers."""
 
     data: bytes
     status: int = 200
+    # Names in lower case.
     headers: Mapping[str, str] = field(default_factory=dict)
+    # Whether it was too large to keep, and has markers in place of large values.
     is_pruned: bool = False
+    # The parsed JSON of a large body.
     document: LargeJson | None = None
 
 
 class Extractor:
-    """Reads the answers of one API. Every path of its page is compiled once, when the first answer needs it.
+    """Parses the answers of one API. Every path of its definition is compiled once, when the first answer needs it.
 
-    With `name_paths`, for whoever writes a page, problems say where nothing was found.
+    With `name_paths`, for authors of definitions, problems name the paths at which nothing was found. With
+    `keep_matches`, the results say where each field was found.
     """
 
     def __init__(self, spec: ApiSpec, *, name_paths: bool = False) -> None:
@@ -82,28 +84,34 @@ class Extractor:
         }
 
     def job(
-        self, resource: str, body: ResponseBody, wanted: str | None, scope: str | None = None, *, record: bool = False
+        self,
+        resource: str,
+        body: ResponseBody,
+        wanted: str | None,
+        account_group: str | None = None,
+        *,
+        keep_matches: bool = False,
     ) -> ParsedBody:
-        """Return what an answer says about the job `wanted` (None: about whatever job it is about)."""
-        known, fields = self.spec.resources[resource], self._jobs[resource]
-        opened = self._open(body, fields, record=record)
+        """Return the contents of an answer about the job with the ID `wanted` (None: about any job)."""
+        spec, fields = self.spec.resources[resource], self._jobs[resource]
+        opened = self._open(body, fields, keep_matches=keep_matches)
         if isinstance(opened, ParsedBody):
             return opened
-        whole, inner, ids = opened
+        outer, inner, ids = opened
         if not isinstance(inner.value, dict):
             problem = protocol_problem("the response has no data" if self._data.paths else _NO_OBJECT)
-            return ParsedBody(problem=problem, ids=ids, matches=tuple(whole.matches or ()))
-        if known.item:
+            return ParsedBody(problem=problem, ids=ids, matches=tuple(outer.matches or ()))
+        if spec.item:
             found = inner.first(fields.item)
             if found is None:
-                problem = protocol_problem(f"the response has no job: nothing at {' or '.join(known.item)}")
-                return ParsedBody(problem=problem, ids=ids, matches=tuple(whole.matches or ()))
+                problem = protocol_problem(f"the response has no job: nothing at {' or '.join(spec.item)}")
+                return ParsedBody(problem=problem, ids=ids, matches=tuple(outer.matches or ()))
             inner = inner.inside(found)
         named = fields.id_in(inner)
-        # The answer to a request for one job is about that job, where its status alone says how it is.
-        stranger = _identity_problem(known, named, wanted, inner) if body.data.strip() else None
-        outcome = stranger or fields.observation(inner, wanted or named or "", scope, known.kind, body.status)
-        matches = tuple(whole.matches or ())
+        # An answer without a body, which shows the state by its status, is about the requested job.
+        mismatch = _identity_problem(spec, named, wanted, inner) if body.data.strip() else None
+        outcome = mismatch or fields.observation(inner, wanted or named or "", account_group, spec.kind, body.status)
+        matches = tuple(outer.matches or ())
         if isinstance(outcome, ProblemDraft):
             return ParsedBody(problem=outcome, ids=ids, matches=matches, id=named)
         return ParsedBody((outcome,), ids=ids, matches=matches, id=named)
@@ -112,20 +120,20 @@ class Extractor:
         self,
         listed: ListSpec,
         body: ResponseBody,
-        scope: str | None = None,
+        account_group: str | None = None,
         *,
         status: str | None = None,
-        record: bool = False,
+        keep_matches: bool = False,
     ) -> ParsedBody:
-        """Return what a page of jobs says; with `status`, only the rows of that one, where the API cannot filter.
+        """Return the contents of a page of jobs; with `status`, only the rows with it, if the API cannot filter.
 
-        A page of which no row could be read is a problem.
+        A page whose rows are all unreadable is a problem.
         """
         fields = self._jobs[listed.shows[0]]
-        opened = self._open(body, fields, record=record)
+        opened = self._open(body, fields, keep_matches=keep_matches)
         if isinstance(opened, ParsedBody):
             return opened
-        whole, inner, ids = opened
+        outer, inner, ids = opened
         if not isinstance(inner.value, dict | list):
             return ParsedBody(problem=protocol_problem("the response has no list of jobs"), ids=ids)
         items = Field("items", listed.items)
@@ -138,7 +146,7 @@ class Extractor:
         rows = rows or []
         kind = self.spec.resources[listed.shows[0]].kind if len(listed.shows) == 1 else ""
         read = [
-            fields.row(inner.inside(row, record=index == 0), scope, kind, whole=listed.whole)
+            fields.row(inner.inside(row, keep_matches=index == 0), account_group, kind, whole=listed.whole)
             for index, row in enumerate(rows)
         ]
         good = [one for one in read if isinstance(one, Observation)]
@@ -147,7 +155,7 @@ class Extractor:
             most = f"{len(unread)} of {len(rows)} rows could not be read"
             gap = f"{most if good else f'none of {len(rows)} rows could be read'}: {unread[0]}"
             if not good:
-                return ParsedBody(problem=protocol_problem(gap), ids=ids, matches=tuple(whole.matches or ()))
+                return ParsedBody(problem=protocol_problem(gap), ids=ids, matches=tuple(outer.matches or ()))
         if status is not None and not listed.status_parameter:
             good = [one for one in good if one.status == status]
         return ParsedBody(
@@ -156,21 +164,28 @@ class Extractor:
             next_cursor=self._next(listed, inner),
             rows=len(rows),
             partial_error=gap,
-            matches=tuple(whole.matches or ()),
+            matches=tuple(outer.matches or ()),
         )
 
     def part(
-        self, resource: str, part: Part, body: ResponseBody, job_id: str, scope: str | None, *, record: bool = False
+        self,
+        resource: str,
+        part: Part,
+        body: ResponseBody,
+        job_id: str,
+        account_group: str | None,
+        *,
+        keep_matches: bool = False,
     ) -> ParsedBody:
-        """Return what an answer says about a part of a job alone: an observation with nothing else in it."""
-        known, fields = self.spec.resources[resource], self._jobs[resource]
-        # Its status says nothing of how the job is, so no body at all is no answer.
-        opened = self._open(body, None, record=record, needs_body=True)
+        """Return the contents of an answer about a part of a job: an observation with only that part."""
+        spec, fields = self.spec.resources[resource], self._jobs[resource]
+        # The HTTP status does not show the job's state here, so an answer without a body shows nothing.
+        opened = self._open(body, None, keep_matches=keep_matches, needs_body=True)
         if isinstance(opened, ParsedBody):
             return opened
-        whole, inner, ids = opened
-        part_row = Observation(job_id, "", Phase.UNKNOWN, account_group=scope, whole=False)
-        paths = known.stages.items if part is Part.STAGES else known.result.path if known.result is not None else ()
+        outer, inner, ids = opened
+        part_row = Observation(job_id, "", Phase.UNKNOWN, account_group=account_group, whole=False)
+        paths = spec.stages.items if part is Part.STAGES else spec.result.path if spec.result is not None else ()
         if part is Part.STAGES:
             stages, facts = fields.stages_in(inner)
             part_row = replace(part_row, stages=stages, facts=facts)
@@ -179,43 +194,43 @@ class Extractor:
             found = inner.first(Field("result", paths))
             part_row = replace(part_row, result=None if found is None else inner.text_of(found))
             is_there = found is not None
-        matches = tuple(whole.matches or ())
+        matches = tuple(outer.matches or ())
         if not is_there:
             nothing = protocol_problem(f"not in the response: nothing at {' or '.join(paths)}")
-            return ParsedBody(problem=read_error_of(whole.value) or nothing, ids=ids, matches=matches)
+            return ParsedBody(problem=read_error_of(outer.value) or nothing, ids=ids, matches=matches)
         return ParsedBody((part_row,), ids=ids, matches=matches)
 
     def action(self, body: ResponseBody) -> ParsedBody:
-        """Return what an answer to an action says: its IDs, and a problem where the envelope reports a failure.
+        """Return the IDs in the answer to an action, and a problem if the envelope reports a failure.
 
-        Anything else that came with a good status is taken for a yes: APIs answer with the job, a text, or nothing.
+        Any other body with a 2xx status counts as success: APIs answer with the job, a text, or nothing.
         """
-        opened = self._open(body, None, record=False)
+        opened = self._open(body, None, keep_matches=False)
         if not isinstance(opened, ParsedBody):
             return ParsedBody(ids=opened[2])
         return opened if opened.reports_failure else ParsedBody(ids=opened.ids)
 
     def values(self, variable: str, body: ResponseBody) -> tuple[tuple[str, ...], ParsedBody]:
-        """Return the values that a page of a variable's list has, and the rest of what the page says."""
-        known = self.spec.variables[variable]
-        opened = self._open(body, None, record=False)
+        """Return the values in a page of a variable's list, and the page's IDs, cursor or problem."""
+        spec = self.spec.variables[variable]
+        opened = self._open(body, None, keep_matches=False)
         if isinstance(opened, ParsedBody):
             return (), opened
         _, inner, ids = opened
-        rows = _rows(inner, Field("items", known.items))
+        rows = _rows(inner, Field("items", spec.items))
         if rows is None:
             return (), ParsedBody(problem=protocol_problem("the response has no list of items"), ids=ids)
-        value = Field("value", known.value or ("$",))
+        value = Field("value", spec.value or ("$",))
         found = (inner.inside(row).word(value) for row in (rows[:-1] if is_partial(rows) else rows))
-        following = _next_cursor(inner, known.cursor, known.cursor_parameter, known.more)
+        following = _next_cursor(inner, spec.cursor, spec.cursor_parameter, spec.more)
         return tuple(one for one in found if one is not None and is_id(one)), ParsedBody(
             ids=ids, next_cursor=following, rows=len(rows)
         )
 
     def _open(
-        self, body: ResponseBody, fields: "JobFields | None", *, record: bool, needs_body: bool = False
+        self, body: ResponseBody, fields: "JobFields | None", *, keep_matches: bool, needs_body: bool = False
     ) -> tuple[FieldReader, FieldReader, Ids] | ParsedBody:
-        """Return readers of the whole answer and of what its envelope holds, with its IDs; or its problem."""
+        """Return readers of the whole answer and of the data in its envelope, with the answer's IDs; or its problem."""
         if not needs_body and self.spec.phases.needs_no_body(body.status) and not body.data.strip():
             value: object = {}
         else:
@@ -223,39 +238,39 @@ class Extractor:
                 value = read_json(body.data) if body.document is None else body.document.value
             except ValueError:
                 return ParsedBody(problem=not_json(body.data, body.status))
-        matches: list[FieldMatch] | None = [] if record else None
-        whole = FieldReader(value, body.headers, matches, is_pruned=body.is_pruned, document=body.document)
-        request_id, trace_id = whole.word(self._request_id), whole.word(self._trace_id)
+        matches: list[FieldMatch] | None = [] if keep_matches else None
+        outer = FieldReader(value, body.headers, matches, is_pruned=body.is_pruned, document=body.document)
+        request_id, trace_id = outer.word(self._request_id), outer.word(self._trace_id)
         if fields is not None:
-            request_id = request_id or whole.word(fields.request_id)
-            trace_id = trace_id or whole.word(fields.trace_id)
+            request_id = request_id or outer.word(fields.request_id)
+            trace_id = trace_id or outer.word(fields.trace_id)
         ids = (request_id, trace_id)
         if not self.spec.envelope.data:
-            return whole, whole, ids
+            return outer, outer, ids
         if not isinstance(value, dict):
             return ParsedBody(problem=protocol_problem(_NO_OBJECT), ids=ids)
-        if whole.misses_part(self._error, self._data, *(path for path, _ in self._failed)):
+        if outer.misses_part(self._error, self._data, *(path for path, _ in self._failed)):
             return ParsedBody(problem=TOO_LARGE, ids=ids)
-        error = whole.first(self._error)
-        failed = any(_is_same(whole.first(path), value) for path, value in self._failed)
-        data = whole.first(self._data)
+        error = outer.first(self._error)
+        failed = any(_is_same(outer.first(path), value) for path, value in self._failed)
+        data = outer.first(self._data)
         if failed or (data is None and error):
             code = coerce.text(error.get("code")) if isinstance(error, dict) else None
-            words = one_line(describe_error(error) or "") or "the response reports a failure without a reason"
-            problem = ProblemDraft(kind_of_code(code or ""), words)
+            message = one_line(describe_error(error) or "") or "the response reports a failure without a reason"
+            problem = ProblemDraft(kind_of_code(code or ""), message)
             return ParsedBody(problem=problem, ids=ids, reports_failure=True)
         if not isinstance(data, dict | list):
             return ParsedBody(problem=protocol_problem("the response has no data"), ids=ids)
-        return whole, whole.inside(data), ids
+        return outer, outer.inside(data), ids
 
     def _next(self, listed: ListSpec, page: FieldReader) -> str | None:
         return _next_cursor(page, listed.cursor, listed.cursor_parameter, listed.more)
 
 
 def _rows(reader: FieldReader, items: Field) -> list[object] | None:
-    """Return the rows of the first path that leads to a list, an empty one too; None when no path does.
+    """Return the rows of the first path that leads to a list, even an empty one; None if no path does.
 
-    A list that is null counts as empty, unless a later path has one.
+    A null in place of a list counts as empty, unless a later path leads to a list.
     """
     is_null = False
     for path, find in items.finders:
@@ -283,13 +298,13 @@ def _next_cursor(page: FieldReader, cursor: Paths, parameter: str, more: Paths) 
 def _identity_problem(
     resource: Resource, found: str | None, wanted: str | None, reader: FieldReader
 ) -> ProblemDraft | None:
-    """Return the problem of an answer that is about another job, or does not say about which it is."""
+    """Return the problem of an answer that is about another job, or does not name its job; else None."""
     fields = resource.fields
     if not fields.id or (found is None and not fields.id_required):
         return None
     if found is None:
-        said = read_error_of(reader.value)
-        return said or protocol_problem("the response does not say which job it is for")
+        error = read_error_of(reader.value)
+        return error or protocol_problem("the response does not say which job it is for")
     if wanted is not None and not resource.is_same_id(found, wanted):
         return protocol_problem(
             f"the response is for another job: {clean(found, limit=200)} instead of {clean(wanted, limit=200)}"
@@ -298,5 +313,5 @@ def _identity_problem(
 
 
 def _is_same(found: object, value: object) -> bool:
-    """Whether two values are equal and of one type: 0 is not false."""
+    """Whether two values are equal and of the same type: 0 is not false."""
     return type(found) is type(value) and found == value

@@ -1,4 +1,4 @@
-"""Looking fields up in one value of an answer; what was found where is recorded for those who ask how it was read."""
+"""Looking up fields in an answer; on request, the matches are kept, to show how the answer was read."""
 
 import re
 from collections import Counter
@@ -16,22 +16,21 @@ HEADER = "header:"
 _FIRST_NAME = re.compile(r"\$\.([A-Za-z_][A-Za-z0-9_]*)")
 MAX_COUNTED = 5
 MOST_NAMED = 50
-"""Members of an object that are written one by one: it may be one of large parts, which nobody read as one."""
+"""Most members of an object that are written one by one, in case it was composed of large parts."""
 
 _NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class FieldMatch:
-    """Where a field was looked for: the path that found it and its value; all its paths, where none did.
-
-    `note` is what a person who writes a page should know of it; empty where there is nothing to say.
-    """
+    """The result of looking up a field."""
 
     field: str
+    # The path that found a value; all paths if none did.
     paths: Paths
     value: object = None
     found: bool = False
+    # A remark for the author of the definition.
     note: str = ""
 
 
@@ -52,22 +51,22 @@ class Field:
 
     @property
     def finders(self) -> tuple[tuple[str, Finder], ...]:
-        """Each path with what finds all of its values; compiled when first used."""
+        """Each path with a function that finds all of its values; compiled when first used."""
         if self._finders is None:
             self._finders = tuple((path, compile_all(path)) for path in self.paths if not path.startswith(HEADER))
         return self._finders
 
 
 def _first_of(getters: list[Getter | None]) -> Getter | None:
-    """Return one function for several in turn; None where a header is among them, which needs more than the value."""
-    known = [get for get in getters if get is not None]
-    if len(known) < len(getters):
+    """Return a function that tries several in turn; None if a header is among them, which needs more than the value."""
+    of_value = [get for get in getters if get is not None]
+    if len(of_value) < len(getters):
         return None
-    if len(known) == 1:
-        return known[0]
+    if len(of_value) == 1:
+        return of_value[0]
 
     def get(value: object) -> object:
-        for one in known:
+        for one in of_value:
             found = one(value)
             if found is not None:
                 return found
@@ -77,31 +76,32 @@ def _first_of(getters: list[Getter | None]) -> Getter | None:
 
 
 def first_names(fields: Iterable[Field]) -> frozenset[str] | None:
-    """Return the names with which the fields' paths begin; None where one begins otherwise."""
+    """Return the names with which the fields' paths begin; None if a path does not begin with a name."""
     found = [_FIRST_NAME.match(path) for one in fields for path in one.paths]
     return frozenset(match[1] for match in found if match) if all(found) else None
 
 
 @dataclass(slots=True)
 class FieldReader:
-    """Looks fields up in `value` and in the answer's `headers` (names in small letters).
-
-    `matches` collects what was found, None to record nothing. `key` is the name under which the value stands in what
-    holds it, `is_named` whether it says which job it is about, `is_pruned` whether something of the answer was dropped;
-    `document` is the answer that it is a part of, where that is large.
-    """
+    """Looks up fields in `value` and in the answer's `headers`."""
 
     value: object
+    # Names in lower case.
     headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)
+    # The lookups so far; None if they are not kept.
     matches: list[FieldMatch] | None = None
+    # The key or index of `value` in its container.
     key: Key = None
+    # Whether `value` names its job.
     is_named: bool = False
+    # Whether parts of the answer were dropped.
     is_pruned: bool = False
+    # The answer that `value` is a part of, if it is large.
     document: LargeJson | None = None
 
-    def inside(self, value: object, key: Key = None, *, record: bool = True) -> "FieldReader":
+    def inside(self, value: object, key: Key = None, *, keep_matches: bool = True) -> "FieldReader":
         """Return a reader of a part of the answer."""
-        matches = self.matches if record else None
+        matches = self.matches if keep_matches else None
         return FieldReader(value, self.headers, matches, key, is_pruned=self.is_pruned, document=self.document)
 
     def text_of(self, value: object) -> str:
@@ -113,7 +113,7 @@ class FieldReader:
         return self.document.text(value)
 
     def first(self, wanted: Field) -> object:
-        """Return the first value but null at one of the field's paths; None when there is none."""
+        """Return the first value other than null at one of the field's paths; None if there is none."""
         if not wanted.paths:
             return None
         if self.matches is None and wanted.get is not None:
@@ -129,8 +129,8 @@ class FieldReader:
         return None
 
     def word(self, wanted: Field) -> str | None:
-        """Return what `first` finds as clean text of at most 256 characters; None where it is no text and no number."""
-        # Most fields of most pages have no path, or a plain one: a call less each is a tenth of a poll's reading.
+        """Return the result of `first` as clean text of at most 256 characters; None if it is no text and no number."""
+        # Most fields have no path, or a plain one: saving a call for each saves a tenth of the time to read a poll.
         if not wanted.paths:
             return None
         value = wanted.get(self.value) if self.matches is None and wanted.get is not None else self.first(wanted)
@@ -142,7 +142,7 @@ class FieldReader:
         return found
 
     def all(self, wanted: Field) -> list[Match]:
-        """Return the values, null left out, at the first of the field's paths that finds any."""
+        """Return the values other than null at the first of the field's paths that finds any."""
         for path, find in wanted.finders:
             found = [match for match in find(self.value) if match.value is not None]
             if found:
@@ -154,7 +154,7 @@ class FieldReader:
         return []
 
     def values(self, wanted: Field) -> list[object]:
-        """Return what `all` finds, without the keys."""
+        """Return the values that `all` finds, without their keys."""
         if self.matches is not None:
             return [match.value for match in self.all(wanted)]
         for path in wanted.paths:
@@ -163,7 +163,7 @@ class FieldReader:
         return []
 
     def total(self, wanted: Field) -> int | float | None:
-        """Return what all values of the field add up to; None when they are no numbers and no lists."""
+        """Return the sum of the field's numbers and lengths of lists; None if some value is neither."""
         values = self.values(wanted)
         found = coerce.total(values)
         if values and found is None:
@@ -173,14 +173,14 @@ class FieldReader:
         return found
 
     def count(self, wanted: Field) -> str | None:
-        """Return how often each word occurs among the field's values, the most frequent first; None without any."""
+        """Return how often each word occurs among the field's values, the most frequent first; None without words."""
         words = Counter(value for value in self.values(wanted) if isinstance(value, str) and value.strip())
         if not words:
             return None
         return ", ".join(f"{coerce.text(word)} {count}" for word, count in words.most_common(MAX_COUNTED))
 
     def misses_part(self, *wanted: Field) -> bool:
-        """Whether one of these fields was looked for in something of which a part was dropped."""
+        """Whether the path of one of these fields leads through a value of which a part was dropped."""
         return self.is_pruned and any(
             leads_through(path, self.value, is_partial)
             for one in wanted
@@ -189,16 +189,16 @@ class FieldReader:
         )
 
     def note(self, text: str) -> None:
-        """Add a remark to what was found last, unless it has one already."""
+        """Add a remark to the last match, unless it has one."""
         if self.matches and not self.matches[-1].note:
             self.matches[-1] = replace(self.matches[-1], note=text)
 
     def was_found(self, name: str) -> bool:
-        """Whether a recorded field was there at all, whatever it held."""
-        recorded: Sequence[FieldMatch] = self.matches or ()
-        return any(match.field == name and match.found for match in recorded)
+        """Whether a field has a match with a value, if matches are kept."""
+        matches: Sequence[FieldMatch] = self.matches or ()
+        return any(match.field == name and match.found for match in matches)
 
     def _count(self, path: str) -> str:
-        """Return how many values a path finds, where it is more than the one that counts."""
+        """Return a note on how many values a path finds, if there are several; the first one counts."""
         count = 1 if path.startswith(HEADER) else len(compile_values(path)(self.value))
         return f"first of {count}" if count > 1 else ""

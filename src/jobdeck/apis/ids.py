@@ -1,4 +1,4 @@
-"""What an ID may look like: the one rule for the IDs of jobs and of places."""
+"""The one rule for the form of IDs of jobs."""
 
 import re
 
@@ -11,7 +11,7 @@ _ASCII = re.compile(r"[\x21-\x2e\x30-\x5b\x5d-\x7e]{1,200}")
 def is_id(text: object) -> bool:
     """Whether `text` may be an ID: 1 to 200 characters, no control character, white space, slash or backslash.
 
-    ``.`` and ``..`` never are: they would lead to another path. What is not ASCII must be what it looks like.
+    ``.`` and ``..`` are no IDs: they would lead to another path. Characters outside ASCII must be printable and clean.
     """
     if not isinstance(text, str) or text in {".", ".."}:
         return False

@@ -1,4 +1,4 @@
-"""What an answer says about one job, by the fields of its resource."""
+"""Reading one job from an answer, by the fields of its resource."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,14 +17,14 @@ from jobdeck.http.marker import is_partial
 from jobdeck.http.problem_draft import ProblemDraft
 from jobdeck.http.problems import describe_error, kind_of_code, read_error
 
-MAX_SAID = 4_096
-"""Characters, or entries, of an error that are looked through for what it says."""
+MAX_ERROR_LENGTH = 4_096
+"""Most characters, or entries, of an error that are searched for its message."""
 
 MAX_STAGES = 100
-"""Stages that fit on a screen, and a bound on what a hostile answer of 8 MiB can make of them."""
+"""Most stages of a job, as many as fit on a screen; it bounds the cost of a hostile answer of 8 MiB."""
 
 DONE, NOT_DONE, NO_STATUS = "done", "not done", "no status"
-"""The words for an API that has a boolean and no status, and for an answer that has no status yet."""
+"""Statuses for an API that has only a boolean, and for an answer that has no status yet."""
 
 _WITH_RESULT = frozenset({Phase.SUCCEEDED, Phase.PARTIAL})
 
@@ -81,15 +81,15 @@ class JobFields:
         self._links = tuple((part, Field(f"{part} url", source.link)) for part, source in resource.parts.items())
 
     def id_in(self, reader: FieldReader) -> str | None:
-        """Return the ID that an answer gives its job, cut out of a longer name where the page says so."""
+        """Return the ID of the job in an answer, cut out of a longer name if the definition says so."""
         found = reader.word(self._id)
         if found is not None and self._paths.id_after_last:
             found = found.rpartition(self._paths.id_after_last)[2] or None
         reader.is_named = found is not None
         return found
 
-    def row(self, reader: FieldReader, scope: str | None, kind: str, *, whole: bool) -> Observation | str:
-        """Return what a row of a list says, or why it could not be read; one that is not `whole`, as a summary."""
+    def row(self, reader: FieldReader, account_group: str | None, kind: str, *, whole: bool) -> Observation | str:
+        """Return the observation in a row of a list, or why it could not be read; a summary unless `whole`."""
         if not isinstance(reader.value, dict):
             return "a row is not an object"
         found = self.id_in(reader)
@@ -97,14 +97,21 @@ class JobFields:
             return f"nothing at {' or '.join(self._paths.id)}" if self._paths.id else "no path for the id is defined"
         if not is_id(found):
             return f"{one_line(found, 80)!r} is not an ID"
-        outcome = self.observation(reader, found, scope, kind, 200, whole=whole)
+        outcome = self.observation(reader, found, account_group, kind, 200, whole=whole)
         return outcome.message if isinstance(outcome, ProblemDraft) else outcome
 
     def observation(
-        self, reader: FieldReader, job_id: str, scope: str | None, kind: str, http_status: int, *, whole: bool = True
+        self,
+        reader: FieldReader,
+        job_id: str,
+        account_group: str | None,
+        kind: str,
+        http_status: int,
+        *,
+        whole: bool = True,
     ) -> Observation | ProblemDraft:
-        """Return what an answer says about a job, or why it says nothing; without `whole`, as a summary."""
-        # Of a summary no more is read than its state needs: of a hundred rows with stages, two thirds of the time.
+        """Return the observation in an answer about a job, or the problem; a summary unless `whole`."""
+        # For a summary only the fields of its state are read: it saves two thirds of the time for 100 rows with stages.
         is_read = whole or reader.matches is not None
         error = self._job_error(reader)
         result = self._result_in(reader) if is_read or self._paths.done_needs_result else None
@@ -130,7 +137,7 @@ class JobFields:
             error=error if whole else None,
             result=result if whole else None,
             kind=reader.word(self._kind) or kind or None,
-            account_group=scope,
+            account_group=account_group,
             created_us=created,
             updated_us=updated,
             ended_us=ended if phase.terminal else None,
@@ -142,7 +149,7 @@ class JobFields:
         )
 
     def _elsewhere(self, reader: FieldReader, phase: Phase, *, has_result: bool) -> Iterator[MissingPart]:
-        """Yield the parts that are in other answers: stages always, a result once there is one."""
+        """Yield the parts that are in other answers: stages always, a result once the job has one."""
         for part, link in self._links:
             if part is Part.RESULT and (has_result or phase not in _WITH_RESULT):
                 continue
@@ -153,21 +160,21 @@ class JobFields:
     def _state(
         self, reader: FieldReader, error: JobError | None, *, has_result: bool, http_status: int
     ) -> tuple[str, Phase] | ProblemDraft:
-        """Return status and phase: of the boolean where there is one, else of the status and its outcome."""
+        """Return status and phase: by the boolean if there is one, else by the status and its outcome."""
         paths, phases = self._paths, self._phases
         raw = reader.first(self._status)
-        said = coerce.text(raw)
-        if raw is not None and said is None and raw != "":
+        text = coerce.text(raw)
+        if raw is not None and text is None and raw != "":
             reader.note("ignored: neither a string nor a number")
         by_status = phases.by_http_status.get(http_status)
-        if said is None and raw is None and by_status is not None and not paths.done:
+        if text is None and raw is None and by_status is not None and not paths.done:
             if by_status is Phase.SUCCEEDED:
-                refusal = None if reader.is_named else _only_error(reader.value)
-                if refusal is not None:
-                    return refusal
+                only_error = None if reader.is_named else _only_error(reader.value)
+                if only_error is not None:
+                    return only_error
                 by_status = by_status if error is None else Phase.FAILED
             return f"HTTP {http_status}", self._failed_parts(reader, self._cancelled(by_status, error))
-        word, phase = self._meaning(said, reader, self._outcome)
+        word, phase = self._meaning(text, reader, self._outcome)
         if paths.done:
             return self._state_when_done(reader, word, phase, error, has_result=has_result)
         if word is None:
@@ -202,27 +209,27 @@ class JobFields:
         return word or DONE, self._failed_parts(reader, phase if phase.terminal else Phase.SUCCEEDED)
 
     def _meaning(self, word: str | None, reader: FieldReader, outcome: Field) -> tuple[str | None, Phase]:
-        """Return the word that counts and its phase: the outcome's where the status only says that there is one."""
+        """Return the effective status and its phase: those of the outcome if the status refers to it."""
         if word is None:
             return None, Phase.UNKNOWN
         folded = self._fold(word)
         if folded in self._outcomes:
-            said = reader.word(outcome)
-            # Ended in an unknown way is no end that could be shown: the word itself is.
-            if said is None:
+            outcome_word = reader.word(outcome)
+            # The job has ended, but how is unknown: show its status instead of an end.
+            if outcome_word is None:
                 return word, Phase.UNKNOWN
-            if self._fold(said) not in self._words:
+            if self._fold(outcome_word) not in self._words:
                 reader.note("not in any phase")
-            return said, self._words.get(self._fold(said), Phase.UNKNOWN)
+            return outcome_word, self._words.get(self._fold(outcome_word), Phase.UNKNOWN)
         if folded in self._dones:
-            # Over, and nothing here says how: `other` is for those that go on.
+            # The job is over, but how is not known here; `other` is for jobs that go on.
             return word, Phase.UNKNOWN
         if folded not in self._words:
             reader.note("not in any phase")
         return word, self._words.get(folded, self._phases.other)
 
     def _failed_parts(self, reader: FieldReader, phase: Phase) -> Phase:
-        """Return what a success is of which parts failed: partial, and failed where all of them did."""
+        """Return the phase of a success with failed parts: partial, or failed if all of them failed."""
         if not self._paths.failures or (phase is not Phase.SUCCEEDED and reader.matches is None):
             return phase
         failures = reader.total(self._failures)
@@ -230,8 +237,8 @@ class JobFields:
             return Phase.PARTIAL
         if phase is not Phase.SUCCEEDED or failures is None or failures <= 0:
             return phase
-        whole = reader.total(self._failures_total) if self._failures_total.paths else None
-        return Phase.FAILED if whole is not None and failures >= whole else Phase.PARTIAL
+        total = reader.total(self._failures_total) if self._failures_total.paths else None
+        return Phase.FAILED if total is not None and failures >= total else Phase.PARTIAL
 
     def _cancelled(self, phase: Phase, error: JobError | None) -> Phase:
         cancelled = error is not None and error.code in self._phases.cancelled_codes
@@ -240,12 +247,12 @@ class JobFields:
     def _job_error(self, reader: FieldReader) -> JobError | None:
         error = job_error(reader.first(self._error), reader.text_of)
         code = reader.word(self._error_code)
-        said = reader.first(self._error_message)
-        message = one_line(said) or None if isinstance(said, str) else coerce.text(said)
+        raw = reader.first(self._error_message)
+        message = one_line(raw) or None if isinstance(raw, str) else coerce.text(raw)
         if code is None and message is None:
             return error
-        known = error or JobError()
-        return replace(known, code=code or known.code, message=message or known.message)
+        base = error or JobError()
+        return replace(base, code=code or base.code, message=message or base.message)
 
     def _result_in(self, reader: FieldReader) -> str | None:
         if isinstance(self._result, Field):
@@ -256,7 +263,7 @@ class JobFields:
 
     def _facts_in(self, reader: FieldReader) -> list[tuple[str, str | None]]:
         value = reader.value
-        # Most answers have no result yet, which is where most facts are: 40 % of the time of a poll's answer.
+        # Most answers have no result yet, where most facts are: this check saves 40 % of the time to read a poll.
         names = self._fact_names if reader.matches is None and isinstance(value, dict) else None
         if names is not None and isinstance(value, dict) and all(value.get(name) is None for name in names):
             return []
@@ -274,18 +281,18 @@ class JobFields:
         return found
 
     def stages_in(self, reader: FieldReader) -> tuple[tuple[Stage, ...], tuple[tuple[str, str], ...]]:
-        """Return the stages, and as a fact how many there are beyond those that fit on a screen."""
+        """Return the first `MAX_STAGES` stages, and as a fact how many there are beyond them."""
         if not self._stages.paths:
             return (), ()
         items = reader.all(self._stages)
         if reader.matches and reader.matches[-1].field == "stages" and items:
             reader.matches[-1] = replace(reader.matches[-1], value=len(items))
         stages: list[Stage] = []
-        one, is_recorded = reader.inside(None, record=False), reader.matches is not None
+        one, keeps_matches = reader.inside(None, keep_matches=False), reader.matches is not None
         for index, item in enumerate(items[:MAX_STAGES]):
             one.value, one.key = item.value, item.key
-            # The first one is recorded, for whoever wants to know how a stage is read.
-            stage = self._stage(reader.inside(item.value, item.key) if is_recorded and index == 0 else one)
+            # Only the matches of the first stage are kept, as an example.
+            stage = self._stage(reader.inside(item.value, item.key) if keeps_matches and index == 0 else one)
             if stage is not None:
                 stages.append(stage)
         more = len(items) - MAX_STAGES
@@ -299,8 +306,8 @@ class JobFields:
             name = coerce.text(reader.key)
         if name is None:
             return None
-        said = reader.word(self._stage_status) if self._stage_status.paths else coerce.text(reader.value)
-        word, phase = self._meaning(said, reader, self._stage_outcome)
+        status = reader.word(self._stage_status) if self._stage_status.paths else coerce.text(reader.value)
+        word, phase = self._meaning(status, reader, self._stage_outcome)
         progress = self._stage_progress.read(reader)
         if word is None and progress is None:
             return None
@@ -343,22 +350,22 @@ def _fact(reader: FieldReader, fact: FactPaths, paths: Field) -> str | None:
 
 
 def job_error(value: object, text_of: Callable[[object], str] = json_text) -> JobError | None:
-    """Return a job's failure, of whatever shape: code and message where they are, all the rest kept as details."""
+    """Return a job's failure from a value of any shape: code and message if it has them, the rest as details."""
     match value:
         case None | False | "":
             return None
         case str():
             return JobError(message=one_line(value) or None)
         case dict():
-            code, message = coerce.text(value.get("code")), value.get("message")
-            said = one_line(message) or None if isinstance(message, str) else None
-            taken = {name for name, found in (("code", code), ("message", said)) if found is not None}
-            rest = {name: part for name, part in value.items() if name not in taken and part is not None}
-            if not (taken or rest):
+            code, raw = coerce.text(value.get("code")), value.get("message")
+            message = one_line(raw) or None if isinstance(raw, str) else None
+            used = {name for name, found in (("code", code), ("message", message)) if found is not None}
+            rest = {name: part for name, part in value.items() if name not in used and part is not None}
+            if not (used or rest):
                 return None
-            # What a server calls its details are the details, and not an object with them in it.
+            # If the rest is only a member `details`, its value is the details.
             details = rest["details"] if rest.keys() == {"details"} else rest
-            return JobError(code, said, text_of(details) if rest else None)
+            return JobError(code, message, text_of(details) if rest else None)
         case list():
             words = [one_line(item, CELL_LIMIT) for item in value[:20] if isinstance(item, str)]
             return JobError(message="; ".join(words) or None, details=text_of(value)) if value else None
@@ -367,34 +374,34 @@ def job_error(value: object, text_of: Callable[[object], str] = json_text) -> Jo
 
 
 def read_error_of(value: object) -> ProblemDraft | None:
-    """Return the problem of a body that came with a good status and holds nothing but an error, in its words."""
+    """Return the problem of a 2xx body with an `error`, in its words; None if it has none."""
     if not isinstance(value, dict) or not value.get("error"):
         return None
     error = value["error"]
     if isinstance(error, str | list):
-        error = error[:MAX_SAID]
-    words = (
+        error = error[:MAX_ERROR_LENGTH]
+    text = (
         describe_error(error) if isinstance(error, dict) else read_error(json_text({"error": error}).encode()).message
     )
     code = coerce.text(error.get("code")) if isinstance(error, dict) else None
-    message = one_line(words or "")
+    message = one_line(text or "")
     return ProblemDraft(kind_of_code(code or ""), message) if message else None
 
 
 def _only_error(value: object) -> ProblemDraft | None:
-    """Return the problem of a good status's body that has an error in words, or as an object, at its top."""
+    """Return the problem of a 2xx body whose `error` is a text or an object; else None."""
     error = value.get("error") if isinstance(value, dict) else None
     return read_error_of(value) if isinstance(error, str | dict) else None
 
 
 def _error_of_body(value: object) -> JobError | None:
-    """Return the code and the message of a body whose HTTP status says that the job failed."""
+    """Return the error in a body whose HTTP status means that the job failed."""
     if not isinstance(value, dict):
         return None
-    known = {name: value[name] for name in ("code", "message") if isinstance(value.get(name), str | int)}
-    return job_error(known or value.get("error"))
+    top = {name: value[name] for name in ("code", "message") if isinstance(value.get(name), str | int)}
+    return job_error(top or value.get("error"))
 
 
 def protocol_problem(message: str) -> ProblemDraft:
-    """Return the problem of an answer that is not what its page says."""
+    """Return the problem of an answer that does not fit the API's definition."""
     return ProblemDraft(ProblemKind.PROTOCOL, message)

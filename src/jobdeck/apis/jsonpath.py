@@ -1,10 +1,10 @@
-"""JSONPath (RFC 9535) over somebody else's answers: plain paths as closures, all others by python-jsonpath.
+"""JSONPath (RFC 9535) over foreign answers: plain paths as closures, all others by python-jsonpath.
 
-Answers may be hostile, so no path costs more than its length times `MAX_VALUES`: descendants (``..``), filters that
-look elsewhere than below ``@`` and regular expressions are refused when a page is read, and an array or object is
-searched no further than that many values.
+Answers may be hostile, so no path costs more than its length times `MAX_VALUES`: descendants (``..``), filters on
+anything but single values below ``@``, and regular expressions are refused when a definition is loaded, and only the
+first `MAX_VALUES` values of an array or object are searched.
 
-A plain path has names, indices, lists of names, and ``[*]`` or ``.*`` only.
+A plain path has only names, indices, lists of names, and ``[*]`` or ``.*``.
 """
 
 import re
@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 MAX_PATH = 500
 MAX_VALUES = 1_000
-"""Values that one step of a path looks at: an answer with more stages or rows than that is not for a screen."""
+"""Most values that one step of a path examines: an answer with more stages or rows does not fit on a screen."""
 
 Key: TypeAlias = str | int | None
 Getter: TypeAlias = Callable[[object], object]
@@ -40,7 +40,7 @@ class PathError(ValueError):
 
 
 class Match(NamedTuple):
-    """A value, and the name or index under which it is in what holds it (None: it is the whole)."""
+    """A value, and its name or index in its container (None: it is the root)."""
 
     value: object
     key: Key = None
@@ -48,7 +48,7 @@ class Match(NamedTuple):
 
 @lru_cache(maxsize=2_048)
 def compile_first(path: str) -> Getter:
-    """Return a function that gives the first value but null that a path finds, else None; raises `PathError`."""
+    """Return a function that finds the first value other than null at a path, else None; raises `PathError`."""
     steps = _plain_steps(path)
     if steps is None:
         find = compile_all(path)
@@ -61,18 +61,18 @@ def compile_first(path: str) -> Getter:
 
 @lru_cache(maxsize=2_048)
 def compile_all(path: str) -> Finder:
-    """Return a function that gives what a path finds, at most `MAX_VALUES`; raises `PathError`."""
+    """Return a function that finds all values at a path, at most `MAX_VALUES`; raises `PathError`."""
     steps = _plain_steps(path)
     if steps is not None:
         return _by_steps(steps)
-    from jobdeck.apis.jsonpath_filters import compile_filters  # noqa: PLC0415 - 30 ms, for pages with filters alone
+    from jobdeck.apis.jsonpath_filters import compile_filters  # noqa: PLC0415 - 30 ms, only for pages with filters
 
     return compile_filters(path)
 
 
 @lru_cache(maxsize=2_048)
 def compile_values(path: str) -> Callable[[object], list[object]]:
-    """Return a function that gives the values but null that a path finds, without their keys; raises `PathError`."""
+    """Return a function that finds the values other than null at a path, without keys; raises `PathError`."""
     steps = _plain_steps(path)
     if steps is None or steps.count(None) != 1 or any(isinstance(step, int | tuple) for step in steps):
         find = compile_all(path)
@@ -98,9 +98,9 @@ def is_plural(path: str) -> bool:
 
 
 def leads_through(path: str, value: object, test: Callable[[object], bool]) -> bool:
-    """Whether what a path finds in `value` was looked for in something for which `test` holds.
+    """Whether `test` holds for some value that a path leads through in `value`.
 
-    Of a path that is not plain, its plain beginning is followed.
+    Of a path that is not plain, only the plain beginning is followed.
     """
     steps, is_plain = _steps(path)
     matches = [Match(value)]
@@ -112,13 +112,13 @@ def leads_through(path: str, value: object, test: Callable[[object], bool]) -> b
 
 
 def _plain_steps(path: str) -> tuple[Step, ...] | None:
-    """Return the steps of a plain path, None standing for all values; None when the path is not plain."""
+    """Return the steps of a plain path; None if the path is not plain."""
     steps, is_plain = _steps(path)
     return steps if is_plain else None
 
 
 def _steps(path: str) -> tuple[tuple[Step, ...], bool]:
-    """Return the steps with which a path begins as far as they are plain, and whether that is all of it."""
+    """Return the plain steps at the beginning of a path, and whether they are the whole path."""
     if not path or len(path) > MAX_PATH:
         raise PathError(f"a JSONPath has 1 to {MAX_PATH} characters")
     if path[0] != "$":
@@ -175,7 +175,7 @@ def _by_steps(steps: tuple[Step, ...]) -> Finder:
 
 
 def _all_below(holder: Getter) -> Finder:
-    """Return what finds all values of an array or object: of stages and rows, whose paths are most often so."""
+    """Return a finder of all values of an array or object: the most common path of stages and rows."""
 
     def find(value: object) -> list[Match]:
         held = holder(value)

@@ -1,4 +1,4 @@
-"""JSONPaths with filters, slices or unions, by python-jsonpath; imported for pages that have one."""
+"""JSONPaths with filters, slices or unions, by python-jsonpath; imported only for definitions that have one."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -18,7 +18,7 @@ _ENVIRONMENT = JSONPathEnvironment(strict=True, filter_caching=False)
 
 @lru_cache(maxsize=1_024)
 def compile_filters(text: str) -> Finder:
-    """Return a function that gives what a path finds, at most `MAX_VALUES`; raises `PathError`."""
+    """Return a function that finds all values at a path, at most `MAX_VALUES`; raises `PathError`."""
     path = _parse(text)
     steps = tuple(
         (JSONPath(env=_ENVIRONMENT, segments=(segment,)), _looks_at_few(segment)) for segment in path.segments
@@ -39,8 +39,8 @@ def _parse(text: str) -> JSONPath:
         reason = _objection(path)
     except (JSONPathError, RecursionError, ValueError) as error:
         # The library's own str() of an error can raise.
-        said = error.args[0] if error.args and isinstance(error.args[0], str) else type(error).__name__
-        raise PathError(one_line(said, 200)) from None
+        message = error.args[0] if error.args and isinstance(error.args[0], str) else type(error).__name__
+        raise PathError(one_line(message, 200)) from None
     if reason is not None or not isinstance(path, JSONPath):
         raise PathError(reason or "not a single path")
     return path
@@ -72,7 +72,7 @@ def _looks_at_few(segment: JSONPathSegment) -> bool:
 
 
 def _objection(path: JSONPath | CompoundJSONPath) -> str | None:
-    """Return why a valid path is not accepted all the same; None when it is."""
+    """Return why a valid path is refused; None if it is accepted."""
     if not isinstance(path, JSONPath):
         return "unions and intersections are not supported: use a list of paths"
     for segment in path.segments:

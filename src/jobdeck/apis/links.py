@@ -1,4 +1,4 @@
-"""URLs in answers, from which a part of a job is fetched: data, and followed within the profile's origin alone."""
+"""URLs in answers, from which a part of a job is fetched; they are followed only within the profile's origin."""
 
 import re
 from dataclasses import replace
@@ -13,15 +13,15 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 SECRET_PARAMETER = re.compile(
     r"(?:api|access|auth)?[_-]?(?:key|token|secret|password|signature|sig|code)", re.IGNORECASE
 )
-"""Names of parameters that may hold a secret: URLs are kept and shown."""
+"""Names of parameters that may hold a secret; they are refused, since URLs are saved and shown."""
 
 
 class LinkError(ValueError):
-    """A URL is not followed; the message says why, and names no more of it than its origin."""
+    """A URL is not followed; the message says why, and has at most the origin of the URL."""
 
 
 def check_links(observation: Observation, profile: Profile) -> Observation:
-    """Return an observation with the URLs of its missing parts as paths; of one that is not followed, a note why."""
+    """Return an observation with the URLs of its missing parts as paths; a part whose URL is refused becomes a note."""
     if not any(one.url for one in observation.elsewhere):
         return observation
     followed: list[MissingPart] = []
@@ -35,10 +35,7 @@ def check_links(observation: Observation, profile: Profile) -> Observation:
 
 
 def path_of_link(url: str, profile: Profile) -> str:
-    """Return path and query of a URL, absolute or from the slash on, that is within the profile's origin.
-
-    Raises `LinkError`.
-    """
+    """Return path and query of a URL within the profile's origin, which may begin with a slash; raises `LinkError`."""
     if len(url) > MAX_LINK or not _PRINTABLE.fullmatch(url):
         raise LinkError(f"its URL is not printable ASCII of at most {MAX_LINK} characters")
     if "\\" in url or "#" in url:

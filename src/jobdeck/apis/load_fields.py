@@ -1,4 +1,4 @@
-"""The tables of a page that say where in an answer everything is, and what its words mean."""
+"""Loading the tables of a definition that locate the fields in answers, and give statuses their meaning."""
 
 import re
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def _progress(table: StrictTable) -> ProgressPaths:
 
 
 def load_fields(table: StrictTable) -> Fields:
-    """Return where in an answer everything is."""
+    """Return the paths of all fields in an answer."""
     facts = table.table("facts")
     table.at_most("facts", len(facts.names), MAX_FACTS)
     fields = Fields(
@@ -91,15 +91,15 @@ def _fact(facts: StrictTable, name: str) -> FactPaths:
     return found
 
 
-def load_stages(table: StrictTable, place: tuple[str, ...]) -> StageFields:
-    """Return where the stages are, and where in one of them everything is; `place` are the job's variables."""
+def load_stages(table: StrictTable, variables: tuple[str, ...]) -> StageFields:
+    """Return the paths of the stages and of their fields; `variables` are those of the job's URL."""
     stages = StageFields(
         items=table.plural_paths("items", "such as $.steps[*]"),
         name=table.paths("name"),
         status=table.paths("status"),
         outcome=table.paths("outcome"),
         progress=_progress(table),
-        source=load_source(table, place),
+        source=load_source(table, variables),
     )
     table.finish()
     if table.names and not stages.items and table.has("items") is False:
@@ -107,9 +107,9 @@ def load_stages(table: StrictTable, place: tuple[str, ...]) -> StageFields:
     return stages
 
 
-def load_result(table: StrictTable, fields: Fields, place: tuple[str, ...]) -> ResultFields | None:
-    """Return where a result is that is not in the job's own answer; None where the page says nothing of that."""
-    source, path = load_source(table, place), table.paths("path")
+def load_result(table: StrictTable, fields: Fields, variables: tuple[str, ...]) -> ResultFields | None:
+    """Return the source of a result that is not in the job's own answer; None if the definition has none."""
+    source, path = load_source(table, variables), table.paths("path")
     table.finish()
     if source is None:
         if table.names:
@@ -121,7 +121,7 @@ def load_result(table: StrictTable, fields: Fields, place: tuple[str, ...]) -> R
 
 
 def load_phases(table: StrictTable, resources: list[Resource]) -> Phases:
-    """Return what the statuses mean."""
+    """Return the meaning of the statuses."""
     words: dict[str, Phase] = {}
     case_sensitive = table.flag("case_sensitive")
     folded: dict[str, Phase] = {}

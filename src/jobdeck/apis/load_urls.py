@@ -1,4 +1,4 @@
-"""Where a page says that requests go: paths with variables, parameters, and URLs that answers have."""
+"""Loading the URLs of requests from a definition: path templates, parameters, and paths to URLs in answers."""
 
 import re
 
@@ -13,7 +13,7 @@ BRACES = re.compile(r"\{[a-z][a-z0-9_]{0,31}\}")
 
 
 def load_template(table: StrictTable, key: str, *, needs_id: bool | None) -> UrlTemplate:
-    """Return the template of a path; `needs_id` says whether an ID must be in it, must not, or may (None)."""
+    """Return the template of a path; `needs_id`: it must contain the ID (True), must not (False), or may (None)."""
     text = table.text(key)
     if not text:
         raise table.error(key, "is missing: the path of a job, such as /v1/jobs/{id}" if needs_id else "is missing")
@@ -29,7 +29,7 @@ def load_template(table: StrictTable, key: str, *, needs_id: bool | None) -> Url
 
 
 def load_query(table: StrictTable) -> tuple[tuple[str, str], ...]:
-    """Return the parameters to ask with; none may hold a secret."""
+    """Return the parameters of a request; none may hold a secret."""
     found = table.strings("query")
     for name, value in found.items():
         if SECRET_PARAMETER.fullmatch(name):
@@ -42,10 +42,10 @@ def load_query(table: StrictTable) -> tuple[tuple[str, str], ...]:
     return tuple(found.items())
 
 
-def load_source(table: StrictTable, place: tuple[str, ...]) -> PartSource | None:
-    """Return where a part is that has a URL of its own; None where the table names no URL.
+def load_source(table: StrictTable, variables: tuple[str, ...]) -> PartSource | None:
+    """Return the source of a part with a URL of its own; None if the table has no URL.
 
-    `place` are the variables that its path may have.
+    `variables` are those that its path may have.
     """
     query, value = load_query(table), table.get("url")
     if value is None:
@@ -63,7 +63,7 @@ def load_source(table: StrictTable, place: tuple[str, ...]) -> PartSource | None
             raise table.error("query", "works only with a path: a URL in a response has its own query")
         return PartSource(link=links)
     url = load_template(table, "url", needs_id=None if any(f"{{{ID}}}" == value for _, value in query) else True)
-    strange = next((name for name in url.variables if name not in place), None)
+    strange = next((name for name in url.variables if name not in variables), None)
     if strange is not None:
         raise table.error("url", f"has {{{strange}}}, which is not in the job URL")
     return PartSource(url=url, query=query)
@@ -77,7 +77,7 @@ def _may_be_paths(value: object) -> bool:
 
 
 def check_braces(table: StrictTable, key: str, text: str) -> None:
-    """Refuse braces that are no variable."""
+    """Raise `PageError` for braces that are no variable."""
     rest = BRACES.sub("", text)
     if "{" in rest or "}" in rest:
         raise table.error(key, f"has {one_line(text, 80)!r}; variables must look like {{name}}")

@@ -1,4 +1,4 @@
-"""A page's tables as an `ApiSpec`: whatever can be wrong with a page is found here, before any request is sent."""
+"""Loading an `ApiSpec` from the tables of a definition; every error in it is found here, before a request is sent."""
 
 import json
 import re
@@ -48,9 +48,9 @@ _NO_AUTH = AuthMethod({"Authorization": "Bearer {token}"})
 
 
 def load_page(name: str, raw: object, file: str, base: Callable[[str], Raw | None], table: str = "") -> ApiSpec:
-    """Return what a page says about the API `name`; `base` gives the tables of the one it is ``like``.
+    """Return the API `name` as its definition describes it; `base` returns the tables of the API it is ``like``.
 
-    `table` is the page's name within `file`, empty where the file is the page. Raises `PageError`.
+    `table` is the name of the definition within `file`, empty if it is the whole file. Raises `PageError`.
     """
     merged = merge(raw, f"{file}: [{table}]" if table else file, base)
     page = StrictTable(merged, file, table)
@@ -90,7 +90,7 @@ def load_page(name: str, raw: object, file: str, base: Callable[[str], Raw | Non
 
 
 def merge(raw: object, where: str, base: Callable[[str], Raw | None]) -> Raw:
-    """Return the tables with those of ``like`` underneath; raises `PageError`."""
+    """Return the tables merged over those of ``like``; raises `PageError`."""
     if not isinstance(raw, Mapping):
         raise PageError(f"{where} must be a table")
     like = raw.get("like")
@@ -103,21 +103,21 @@ def merge(raw: object, where: str, base: Callable[[str], Raw | None]) -> Raw:
 
 
 def profile_variables(spec: ApiSpec) -> frozenset[str]:
-    """Return the variables that a profile of this API may give."""
-    found = {name for resource in spec.resources.values() for name in resource.place}
+    """Return the variables that a profile of this API may set."""
+    found = {name for resource in spec.resources.values() for name in resource.group_variables}
     found |= {name for listed in spec.lists for name in listed.url.variables}
-    texts = [*_asked_with(spec), *spec.headers.values()]
+    texts = [*_request_texts(spec), *spec.headers.values()]
     return (frozenset(found) | {name for text in texts for name in placeholders(text)}) - {ID}
 
 
 def required_variables(spec: ApiSpec) -> frozenset[str]:
-    """Return the variables that no target can give, so that a profile must where there is no default."""
-    place = {name for resource in spec.resources.values() for name in resource.place}
-    return frozenset({name for text in _asked_with(spec) for name in placeholders(text)}) - place - {ID}
+    """Return the variables that no target has a value for, so that a profile must set those without a default."""
+    of_targets = {name for resource in spec.resources.values() for name in resource.group_variables}
+    return frozenset({name for text in _request_texts(spec) for name in placeholders(text)}) - of_targets - {ID}
 
 
-def _asked_with(spec: ApiSpec) -> list[str]:
-    """Return the texts of requests that may have variables in them, but for paths and further headers."""
+def _request_texts(spec: ApiSpec) -> list[str]:
+    """Return the texts of requests that may contain variables, other than paths and headers."""
     resources = spec.resources.values()
     queries = [resource.query for resource in resources] + [listed.query for listed in spec.lists]
     queries += [source.query for resource in resources for source in resource.parts.values()]
@@ -127,14 +127,14 @@ def _asked_with(spec: ApiSpec) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _AnswerTables:
-    """The tables that say where in answers everything is."""
+    """The tables that locate the fields in answers."""
 
     fields: StrictTable
     stages: StrictTable
     result: StrictTable
 
     def under(self, resource: StrictTable) -> "_AnswerTables":
-        """Return those of a resource with these underneath."""
+        """Return the tables of a resource, merged over these."""
         return _AnswerTables(
             resource.table("fields").over(self.fields.raw),
             resource.table("stages").over(self.stages.raw),
@@ -184,7 +184,7 @@ def _resource(name: str, table: StrictTable, answer: _AnswerTables, kind: str) -
     _check_pattern(table, pattern)
     interval = table.seconds("interval", 1.0, 900.0)
     url, read = load_template(table, "url", needs_id=needs_id), load_fields(answer.fields)
-    place = (*url.variables, ID)
+    variables = (*url.variables, ID)
     found = Resource(
         name=name,
         url=url,
@@ -200,18 +200,18 @@ def _resource(name: str, table: StrictTable, answer: _AnswerTables, kind: str) -
         typical=table.seconds("typical"),
         accepted_if=table.paths("accepted_if"),
         fields=read,
-        stages=load_stages(answer.stages, place),
-        result=load_result(answer.result, read, place),
+        stages=load_stages(answer.stages, variables),
+        result=load_result(answer.result, read, variables),
     )
     table.finish("like", "fields", "stages", "result")
     return found
 
 
 def _check_pattern(table: StrictTable, pattern: str) -> None:
-    """Refuse a pattern that is none, or that could cost more than its length times the ID's."""
+    """Raise `PageError` for a pattern that is invalid, or could cost more than its length times the ID's."""
     if not pattern:
         return
-    # Classes, literals, alternatives and bounded repetitions of single characters: none of it can backtrack for long.
+    # Classes, literals, alternatives and repetitions of single characters: none of these can backtrack for long.
     safe = re.compile(r"(?:\[[^\]\\]{1,80}\]|[A-Za-z0-9_.~:@+-]|\\d|\(\?:|[|)]|\{[0-9]{1,3}(?:,[0-9]{0,3})?\}|[?+*])+")
     nested = re.search(r"[+*}]\)[+*{]", pattern)
     try:
@@ -223,7 +223,7 @@ def _check_pattern(table: StrictTable, pattern: str) -> None:
 
 
 def _headers(page: StrictTable) -> dict[str, str]:
-    """Return the further headers to send; none may hold a secret, or be one of jobdeck's own."""
+    """Return the additional headers to send; none may hold a secret, or be one of jobdeck's own."""
     found = page.strings("headers")
     for name, value in found.items():
         if not HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS | {"authorization"}:
@@ -237,7 +237,7 @@ def _headers(page: StrictTable) -> dict[str, str]:
 
 
 def _auth(page: StrictTable) -> tuple[AuthMethod, ...]:
-    """Return the ways to authenticate in the order in which they are tried; without a word, a bearer token."""
+    """Return the ways to authenticate in the order in which they are tried; by default, a bearer token."""
     tables = page.tables("auth")
     page.at_most("auth", len(tables), MAX_AUTH)
     if not tables:
@@ -248,8 +248,8 @@ def _auth(page: StrictTable) -> tuple[AuthMethod, ...]:
 
 def _auth_method(table: StrictTable) -> AuthMethod | None:
     scheme = table.text("scheme", "headers" if table.has("headers") else "bearer")
-    known = ("bearer", "header", "headers", "basic", "none")
-    if scheme not in known:
+    schemes = ("bearer", "header", "headers", "basic", "none")
+    if scheme not in schemes:
         raise table.error("scheme", f"must be one of bearer, header, basic, none, not {one_line(scheme, 40)}")
     header, prefix, user = table.text("header"), table.text("prefix"), table.text("user")
     env = {name: _env_name(table, f"env.{name}", value) for name, value in table.strings("env").items()}
@@ -299,7 +299,7 @@ def _checked(table: StrictTable, method: AuthMethod) -> AuthMethod:
 
 
 def _rate_limit(table: StrictTable) -> RateLimitWords:
-    """Return what makes a rate limit of a refusal; a message of a letter or two would make one of any."""
+    """Return the API's own signs of a rate limit; a message of a few characters would match any refusal."""
     words = RateLimitWords(frozenset(table.texts("codes")), table.texts("messages"))
     table.finish()
     short = next((text for text in words.messages if len(text.strip()) < SHORTEST_MESSAGE), None)
@@ -367,7 +367,7 @@ def _lists(
 
 
 def _list(table: StrictTable, resources: Mapping[str, Resource], phases: Phases) -> ListSpec:
-    """Return how jobs are listed."""
+    """Return a list of the API's jobs."""
     shows = table.texts("shows", tuple(resources)[:1])
     for name in shows:
         if name not in resources:
@@ -411,12 +411,12 @@ def _list(table: StrictTable, resources: Mapping[str, Resource], phases: Phases)
     for key in ("live", "ended"):
         if table.has(key) and not status_parameter:
             raise table.error(key, "requires status_parameter")
-    asked = [name for name, _ in found.query]
+    parameters = [name for name, _ in found.query]
     for key in (*ways, "limit_parameter", "status_parameter"):
         name = table.text(key)
-        if name and name in asked:
+        if name and name in parameters:
             raise table.error(key, f"is {one_line(name, 80)!r}, which is already set")
-        asked.append(name)
+        parameters.append(name)
     return found
 
 
@@ -458,7 +458,9 @@ def _accepted(table: StrictTable) -> Accepted:
     for path in refuse.names:
         refuse.as_paths(path, path)
         reasons.append((path, refuse.text(path)))
-    found = Accepted(id=table.paths("id"), url=table.paths("url"), scope=table.paths("scope"), refuse=tuple(reasons))
+    found = Accepted(
+        id=table.paths("id"), url=table.paths("url"), account_group=table.paths("scope"), refuse=tuple(reasons)
+    )
     table.finish()
     return found
 
@@ -475,9 +477,9 @@ def _cancel(actions: StrictTable, resources: Mapping[str, Resource]) -> tuple[Ac
     found: list[ActionSpec] = []
     for table in actions.tables("cancel"):
         action = _action(table, resources)
-        taken = next((name for each in found for name in action.resources if name in each.resources), None)
-        if taken is not None:
-            raise table.error("resources", f"has {taken}, which another cancel action has already")
+        duplicate = next((name for each in found for name in action.resources if name in each.resources), None)
+        if duplicate is not None:
+            raise table.error("resources", f"has {duplicate}, which another cancel action has already")
         found.append(action)
     actions.finish()
     return tuple(found)
@@ -498,8 +500,8 @@ def _action(table: StrictTable, resources: Mapping[str, Resource]) -> ActionSpec
     url = load_template(table, "url", needs_id=True)
     _check_body(table, body)
     for name in names:
-        known = resources[name].url.variables
-        strange = next((each for each in (*url.variables, *placeholders(body)) if each not in {*known, ID}), None)
+        variables = resources[name].url.variables
+        strange = next((each for each in (*url.variables, *placeholders(body)) if each not in {*variables, ID}), None)
         if strange is not None:
             only = "; name those that have it in resources" if len(resources) > 1 else ""
             raise table.error("url" if strange in url.variables else "body", _STRANGE.format(strange, name, only))
@@ -515,7 +517,7 @@ def _explanations(table: StrictTable) -> dict[str, Mapping[str, str]]:
 
 
 def _check_variables(spec: ApiSpec, page: StrictTable) -> None:
-    known = profile_variables(spec)
+    used = profile_variables(spec)
     for name in spec.variables:
-        if name not in known:
-            raise page.error(f"variables.{name}", f"is not used (used: {', '.join(sorted(known)) or 'none'})")
+        if name not in used:
+            raise page.error(f"variables.{name}", f"is not used (used: {', '.join(sorted(used)) or 'none'})")

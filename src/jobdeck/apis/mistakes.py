@@ -1,4 +1,4 @@
-"""Words that stand where an ID should, and are none: asked for, each would be a job that the server does not know."""
+"""Recognizing words in place of an ID that cannot be one: polled, each would be a job that the server does not know."""
 
 import re
 
@@ -6,9 +6,9 @@ from jobdeck.domain.text import safe_excerpt
 
 _ORDINARY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_~:-]*")
 _NOTHING = frozenset({"null", "undefined", "none", "nil", "nan", "[object object]"})
-"""What programs write in the place of a value that they do not have."""
+"""Words that programs print for a missing value."""
 
-_OF_MANUALS = frozenset({"ID", "JOB", "JOB_ID", "OPERATION_ID", "TARGET", "YOUR_ID"})
+_PLACEHOLDER_NAMES = frozenset({"ID", "JOB", "JOB_ID", "OPERATION_ID", "TARGET", "YOUR_ID"})
 _PLACEHOLDER = re.compile(r"<[^<>/]*>|\{+[^{}\"]*\}+|%\w+%|\$.*|\[[A-Z_ ]+\]", re.DOTALL)
 _ASSIGNED = re.compile(r"""[A-Za-z_]\w*(?:["']?\s*=|["']\s*:|:\s)\s*(?P<value>\S.*)""", re.DOTALL)
 _CUT = re.compile(r"…|\.\.\.")
@@ -24,16 +24,16 @@ _FILE = re.compile(
 
 
 def mistake_in(text: str) -> str | None:
-    """Return in a line why a text without a profile's name before it cannot be meant as an ID; None where it can.
+    """Return in one line why a text without a profile's name cannot be meant as an ID; None if it can.
 
-    With the name before it, whatever has the form of an ID is one.
+    After a profile's name, any text in the form of an ID is accepted.
     """
-    if _ORDINARY.fullmatch(text) and text.lower() not in _NOTHING and text not in _OF_MANUALS:
+    if _ORDINARY.fullmatch(text) and text.lower() not in _NOTHING and text not in _PLACEHOLDER_NAMES:
         return None
     name = safe_excerpt(text)
     if text.lower() in _NOTHING:
         return f"{name}: looks like a missing value, not an ID{_anyway(text)}"
-    if text in _OF_MANUALS or _PLACEHOLDER.fullmatch(text):
+    if text in _PLACEHOLDER_NAMES or _PLACEHOLDER.fullmatch(text):
         return f"{name}: looks like an unfilled placeholder{_anyway(text)}"
     if text[0] in "{[" and '"' in text:
         return f"{name}: pass JSON in a file or on standard input: jobdeck -"
@@ -47,7 +47,7 @@ def mistake_in(text: str) -> str | None:
 
 
 def without_scheme(text: str) -> str | None:
-    """Return what to write instead of a URL whose scheme is missing; None for anything else."""
+    """Return the correction of a URL without a scheme; None for any other text."""
     return (
         f"{safe_excerpt(text)}: URL scheme missing: https://{safe_excerpt(text)}"
         if _NO_SCHEME.fullmatch(text)
@@ -56,12 +56,12 @@ def without_scheme(text: str) -> str | None:
 
 
 def is_file_name(text: str) -> bool:
-    """Whether a text ends as the names of files do, and IDs hardly."""
+    """Whether a text ends like the name of a file, as hardly any ID does."""
     return _FILE.fullmatch(text) is not None
 
 
 def _decorated(text: str, name: str) -> str | None:
-    """Return what is wrong with an ID that has signs of the text around it: quotes, brackets, the end of a sentence."""
+    """Return the mistake in an ID with remains of the text around it, such as quotes or brackets; else None."""
     core = text.strip(_AROUND).rstrip(_BEHIND).strip()
     if assigned := _ASSIGNED.fullmatch(core):
         core = assigned["value"].strip(_AROUND)

@@ -1,4 +1,4 @@
-"""Where pages come from: built in, ``apis/NAME.toml`` beside the configuration, ``[providers.NAME]`` in it."""
+"""The sources of definitions (pages): built in, ``apis/NAME.toml`` beside the configuration, ``[providers.NAME]``."""
 
 import re
 import tomllib
@@ -20,18 +20,18 @@ _BUILT_IN = Path(__file__).with_name("builtin")
 """Their folder; `importlib.resources` would import 3 ms of zip files and adapters."""
 
 MAX_LIKE = 8
-"""Pages that one may be ``like``, in a row."""
+"""Most definitions in a chain of ``like``."""
 
 
 @cache
 def built_in_names() -> tuple[str, ...]:
-    """Return the names of the pages that come with jobdeck, sorted."""
+    """Return the names of the built-in definitions, sorted."""
     return tuple(sorted(page.stem for page in _BUILT_IN.glob("*.toml")))
 
 
 @cache
 def built_in_text(name: str) -> str:
-    """Return the text of a page that comes with jobdeck; raises KeyError when there is none."""
+    """Return the text of a built-in definition; raises KeyError if there is none."""
     if name not in built_in_names():
         raise KeyError(name)
     return (_BUILT_IN / f"{name}.toml").read_text("utf-8")
@@ -43,8 +43,8 @@ def _built_in_tables(name: str) -> Raw:
 
 
 def automatic_names() -> tuple[str, ...]:
-    """Return the names of the built-in pages that have a profile as soon as their variables are set, in their order."""
-    # The text first: reading two dozen pages to look for a number would take 60 ms.
+    """Return the names of the built-in APIs with an automatic profile, in order of preference."""
+    # Search the text: parsing two dozen files for a number would take 60 ms.
     ranks = {name: match for name in built_in_names() if (match := _AUTOMATIC.search(built_in_text(name)))}
     return tuple(sorted(ranks, key=lambda name: int(ranks[name][1])))
 
@@ -52,17 +52,17 @@ def automatic_names() -> tuple[str, ...]:
 @cache
 def customary_variables(name: str) -> frozenset[str]:
     """Return the environment variables that customarily hold the secrets of a built-in API."""
-    # The text alone, for the same reason.
+    # Search the text, for the same reason.
     return frozenset(_ENV_NAME.findall(" ".join(_ENV_TABLE.findall(built_in_text(name)))))
 
 
 def names_with(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the names of the built-in pages of which a customary variable is set."""
+    """Return the names of the built-in APIs with a customary variable in `env`."""
     return tuple(name for name in built_in_names() if not customary_variables(name).isdisjoint(env))
 
 
 def names_at(origin: Origin) -> tuple[str, ...]:
-    """Return the names of the built-in pages whose base URL has an origin."""
+    """Return the names of the built-in APIs whose base URL is at `origin`."""
     near = (name for name in built_in_names() if f"://{origin.host}" in built_in_text(name))
     return tuple(name for name in near if _base_origin(PageLibrary().spec(name).base_url) == origin)
 
@@ -73,7 +73,7 @@ def _base_origin(url: str) -> Origin | None:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The tables of one page, the file they are from, and the table within that file (empty: the whole file)."""
+    """The tables of one definition, its file, and its table within that file (empty: the whole file)."""
 
     tables: Raw
     file: str
@@ -82,9 +82,9 @@ class Page:
 
 @dataclass(frozen=True)
 class PageLibrary:
-    """The pages that profiles can name. Those of a user replace built-in ones of the same name.
+    """The definitions that profiles can name; a user's (`own`) replace built-in ones of the same name.
 
-    A page is read when somebody asks for it: a start pays for no other.
+    A definition is loaded when it is first needed, so that a start does not pay for the others.
     """
 
     own: Mapping[str, Page] = field(default_factory=lambda: MappingProxyType({}))
@@ -92,15 +92,15 @@ class PageLibrary:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all pages, sorted."""
+        """The names of all definitions, sorted."""
         return tuple(sorted({*built_in_names(), *self.own}))
 
     def replaces(self, name: str) -> bool:
-        """Whether a user's page stands in for a built-in one."""
+        """Whether a user's definition replaces a built-in one."""
         return name in self.own and name in built_in_names()
 
     def spec(self, name: str) -> ApiSpec:
-        """Return what a page says; raises KeyError when there is none, `PageError` when it is wrong."""
+        """Return the API with this name; raises KeyError if there is none, `PageError` if its definition is wrong."""
         if name not in self._specs:
             page = self._page(name)
             base = self._base_of(name, (name,))
@@ -134,12 +134,12 @@ class PageLibrary:
 
 
 def built_in_meanings(name: str) -> Mapping[str, Mapping[str, str]]:
-    """Return what a built-in page says that the values of facts mean; nothing where there is no such page."""
+    """Return the meanings of the values of facts, by a built-in definition; empty if there is none."""
     return PageLibrary().spec(name).explain if name in built_in_names() else {}
 
 
 def customary_headers(name: str) -> tuple[tuple[str, str], ...]:
-    """Return the headers of a built-in API as a shell would fill them in, from its customary environment variables."""
+    """Return the headers of a built-in API with its customary environment variables in shell syntax (``$NAME``)."""
     if name not in built_in_names():
         return ()
     spec = PageLibrary().spec(name)

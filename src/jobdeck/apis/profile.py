@@ -1,4 +1,4 @@
-"""Whom to ask, and as whom: one profile, which is an API's page at an origin with credentials and a limit."""
+"""A profile: an API at an origin, with credentials and a limit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,27 +11,26 @@ from jobdeck.http.origin import Origin, OriginError, origin_of_base
 
 CANCEL = "cancel"
 ACTIONS = (CANCEL,)
-"""What a profile may allow."""
+"""Actions that a profile may allow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A named API with its base URL, credentials and limit.
-
-    `base_url` has no trailing slash. `requests_per_minute` is None when nobody said: then the page's limit holds
-    until headers tell more. `variables` are those of the page's URLs and headers, its defaults among them.
-    `organization` is whose jobs and rate limit these are, None when nobody said: then they are those of the profile's
-    name. `allow` names what may be done to jobs through it, such as ``cancel``: nothing, unless the profile says so.
-    """
+    """A named API with its base URL, credentials and limit."""
 
     name: str
     spec: ApiSpec
+    # Without a trailing slash.
     base_url: str
     origin: Origin
     credentials: Credentials | None = field(default=None, repr=False)
+    # None if not configured: then the definition's limit holds until headers state one.
     requests_per_minute: int | None = None
+    # Values for the definition's URLs and headers, its defaults included.
     variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    # The owner of the jobs and the rate limit; None if not configured: then the profile's name stands for it.
     organization: str | None = None
+    # Actions on jobs that the profile allows, such as `cancel`; none by default.
     allow: frozenset[str] = frozenset()
 
     @classmethod
@@ -47,22 +46,22 @@ class Profile:
         organization: str | None = None,
         allow: frozenset[str] = frozenset(),
     ) -> "Profile":
-        """Return a profile with the page's defaults; raises `OriginError` for an unacceptable base URL."""
+        """Return a profile with the definition's defaults; raises `OriginError` for an unacceptable base URL."""
         url = (base_url or spec.base_url).rstrip("/")
         if not url:
             raise OriginError(f"{name} uses {spec.name}, which has no default base URL: set base_url")
-        known = MappingProxyType({**spec.defaults, **(variables or {})})
-        return cls(name, spec, url, origin_of_base(url), credentials, requests_per_minute, known, organization, allow)
+        values = MappingProxyType({**spec.defaults, **(variables or {})})
+        return cls(name, spec, url, origin_of_base(url), credentials, requests_per_minute, values, organization, allow)
 
     def cancel_obstacle(self, resource: str) -> str:
-        """Return why jobs of a resource cannot be cancelled through the profile, in one line; empty where they can."""
+        """Return why jobs of a resource cannot be cancelled through the profile, in one line; empty if they can."""
         if self.spec.cancel_of(resource) is None:
             return f"{self.spec.title} has no way to cancel these jobs"
         return "" if CANCEL in self.allow else f'not allowed: set allow = ["{CANCEL}"] in [profiles.{self.name}]'
 
     @property
     def scope(self) -> Scope:
-        """Whose jobs and budget these are."""
+        """The owner of the profile's jobs and budget."""
         return Scope(str(self.origin), self.organization or self.name, self.provider)
 
     @property
@@ -72,7 +71,7 @@ class Profile:
 
     @property
     def http(self) -> HttpProfile:
-        """What the HTTP client needs to know; a header whose variable is not set is left out."""
+        """The settings for the HTTP client; a header whose variable is not set is left out."""
         headers = {
             name: fill(template, self.variables)
             for name, template in self.spec.headers.items()

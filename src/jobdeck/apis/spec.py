@@ -1,6 +1,7 @@
-"""What one page says about an API: facts only, no I/O and no reading of answers.
+"""The definition of an API as data: no I/O, no parsing of answers.
 
-`jobdeck.apis.loader` makes an `ApiSpec` from a page's tables and checks it; ``docs/providers.md`` explains every key.
+`jobdeck.apis.loader` makes an `ApiSpec` from the tables of a file and checks it; ``docs/providers.md`` explains every
+key.
 """
 
 import re
@@ -16,13 +17,13 @@ from jobdeck.domain.phase import Phase
 from jobdeck.http.throttling import RateLimitWords
 
 MAX_PARTS = 64
-"""Parts of a path that may say where a job is."""
+"""Most path segments in an account group."""
 
 UNKNOWN_LIMIT = 60
-"""Requests a minute to begin with where neither the page nor the profile names a limit."""
+"""Requests a minute to begin with if neither the definition nor the profile has a limit."""
 
 Paths: TypeAlias = tuple[str, ...]
-"""JSONPaths (or ``header:NAME``) tried in turn: the first that finds anything but null counts. Empty: never there."""
+"""JSONPaths (or ``header:NAME``), tried in turn: the first value other than null counts. Empty: there is no value."""
 
 _NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]{0,31})\}")
@@ -36,12 +37,12 @@ def placeholders(template: str) -> tuple[str, ...]:
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Return `template` with the values of its names; raises KeyError for one that is missing."""
+    """Return `template` with the values of its names; raises KeyError if one is missing."""
     return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
 
 
 class ProgressUnit(StrEnum):
-    """How a progress is written: of 1, of 100, as a text such as ``3/4``, or as a count with a total beside it."""
+    """The notation of a progress: of 1, of 100, a text such as ``3/4``, or a count with a separate total."""
 
     FRACTION = "fraction"
     PERCENT = "percent"
@@ -50,7 +51,7 @@ class ProgressUnit(StrEnum):
 
 
 class TimeUnit(StrEnum):
-    """How times are written. `AUTO` takes RFC 3339 texts, and numbers since the epoch by their size."""
+    """The notation of times; `AUTO` accepts RFC 3339, and numbers since the epoch with a unit by their size."""
 
     AUTO = "auto"
     RFC3339 = "rfc3339"
@@ -60,26 +61,24 @@ class TimeUnit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuthMethod:
-    """One way to authenticate: headers whose templates hold the names of secrets, or a basic user and password.
-
-    `env` names the environment variable that customarily holds each secret.
-    """
+    """One way to authenticate: headers whose templates contain the names of secrets, or a basic user and password."""
 
     headers: Mapping[str, str] = field(default_factory=lambda: _NO_TEXTS)
     basic_user: str = ""
     basic_password: str = ""
+    # The environment variable that customarily holds each secret.
     env: Mapping[str, str] = field(default_factory=lambda: _NO_TEXTS)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The names of the secrets it needs, in the order in which they are written."""
+        """The names of the secrets it needs, in order of appearance."""
         found = [name for template in self.headers.values() for name in placeholders(template)]
         return tuple(dict.fromkeys([*found, *placeholders(self.basic_password)]))
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressPaths:
-    """Where a progress is, and its total where it is a count."""
+    """The paths of a progress, and of its total if it is a count."""
 
     value: Paths = ()
     total: Paths = ()
@@ -88,7 +87,7 @@ class ProgressPaths:
 
 @dataclass(frozen=True, slots=True)
 class FactPaths:
-    """A further value to show. A `counted` one shows how often each word occurs among all that the path finds."""
+    """An additional value to show; if `counted`, how often each word occurs among the values at the paths."""
 
     name: str
     paths: Paths
@@ -97,31 +96,33 @@ class FactPaths:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Where in an answer about one job everything is.
-
-    `id_after_last` cuts an ID out of a longer name; without `id_required` an answer that names no job is taken as
-    the job's own. `done` is a boolean whose absence means false; `done_needs_result` makes done without error and
-    result a problem. `failures` counts the parts that failed, of `failures_total`. `result` may be several named
-    paths, which make one object. `attempt` and `started` tell a new run of an ID from the one before.
-    """
+    """The paths of the fields in an answer about one job."""
 
     id: Paths = ()
+    # Only the text after the last occurrence of this one is the ID.
     id_after_last: str = ""
+    # False: an answer that names no job counts as that of the requested job.
     id_required: bool = True
     kind: Paths = ()
     status: Paths = ()
+    # The word that counts if the status is among `Phases.outcome`.
     outcome: Paths = ()
+    # A boolean; false if missing.
     done: Paths = ()
+    # Whether a job that is done must have an error or a result.
     done_needs_result: bool = False
     progress: ProgressPaths = ProgressPaths()
     error: Paths = ()
     error_code: Paths = ()
     error_message: Paths = ()
+    # The number of failed parts of a job, and of all parts.
     failures: Paths = ()
     failures_total: Paths = ()
+    # Several named paths make one object.
     result: Paths | tuple[tuple[str, Paths], ...] = ()
     request_id: Paths = ()
     trace_id: Paths = ()
+    # `attempt` and `started` distinguish the runs of an ID.
     attempt: Paths = ()
     created: Paths = ()
     started: Paths = ()
@@ -133,34 +134,32 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class PartSource:
-    """Where a part of a job is that its own answer has not.
+    """The location of a part that the job's own answer lacks: either `url` or `link`."""
 
-    That is below the base URL, with the variables of the job's URL, or at a URL that the answer has at `link`.
-    """
-
+    # Below the base URL, with the variables of the job's URL.
     url: UrlTemplate | None = None
+    # Paths of the part's URL in the job's answer.
     link: Paths = ()
     query: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class StageFields:
-    """Which values of an answer (that of `source`, if there is one) are its stages, and where in one everything is.
-
-    Where no `name` is found, a stage is called by its own key in the object that holds it.
-    """
+    """The paths of the stages in an answer, and of the fields in a stage."""
 
     items: Paths = ()
+    # Without a name, a stage is called by its key in its container.
     name: Paths = ()
     status: Paths = ()
     outcome: Paths = ()
     progress: ProgressPaths = ProgressPaths()
+    # Set if the stages are not in the job's own answer.
     source: PartSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ResultFields:
-    """Where a result is that is not in the job's own answer: at `path` in that of `source`."""
+    """The location of a result that is not in the job's own answer: at `path` in the answer of `source`."""
 
     source: PartSource
     path: Paths = ("$",)
@@ -168,58 +167,61 @@ class ResultFields:
 
 @dataclass(frozen=True, slots=True)
 class Phases:
-    """What statuses mean, compared without case unless `case_sensitive`.
-
-    A status among `outcome` means what the outcome's word means; one among `done` is over: failed if there is an
-    error, else succeeded. `other` is what all other words mean, `missing` what no status at all means (unknown: such
-    an answer is a problem). `cancelled_codes` are error codes of a job that was cancelled. `by_http_status` is what
-    an HTTP status means by itself, such as 202 while a job runs.
-    """
+    """The meaning of statuses."""
 
     words: Mapping[str, Phase] = field(default_factory=lambda: MappingProxyType({}))
+    # Statuses of jobs that have ended, where the word at `Fields.outcome` has the phase.
     outcome: frozenset[str] = frozenset()
+    # Statuses of jobs that have ended: failed if there is an error, else succeeded.
     done: frozenset[str] = frozenset()
+    # The phase of all other statuses.
     other: Phase = Phase.UNKNOWN
+    # The phase of an answer without a status; UNKNOWN: such an answer is a problem.
     missing: Phase = Phase.UNKNOWN
+    # Error codes of cancelled jobs.
     cancelled_codes: frozenset[str] = frozenset()
+    # The meaning of an HTTP status by itself, such as 202 while a job runs.
     by_http_status: Mapping[int, Phase] = field(default_factory=lambda: MappingProxyType({}))
+    # Whether statuses are compared with case.
     case_sensitive: bool = False
 
     def needs_no_body(self, http_status: int) -> bool:
-        """Whether an answer of this status says how a job is without any body.
+        """Whether an answer with this HTTP status shows the state of a job without a body.
 
-        An empty 200 says nothing of a success: a proxy may have lost what it had to say.
+        An empty 200 shows no success: a proxy may have lost the body.
         """
         phase = self.by_http_status.get(http_status)
         return phase is not None and (phase is not Phase.SUCCEEDED or http_status == 204 or http_status >= 300)
 
     def in_phases(self, *phases: Phase) -> tuple[str, ...]:
-        """Return the words of the given phases, phase by phase, as the page spells them."""
+        """Return the words of the given phases, phase by phase, as the definition spells them."""
         return tuple(word for phase in phases for word, meant in self.words.items() if meant is phase)
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One kind of job that an API has, and how one is polled.
-
-    `query` may hold the ID instead of `url`. `item` is where in an answer the job is (empty: the answer is the job).
-    `interval` is how many seconds to leave between two polls, `young` that a job of this kind may end within
-    seconds, and `typical` the seconds that one usually takes (None: unknown until learnt). `accepted_if` are paths
-    that an accepted body of this resource has and others have not. `body` is sent with a POST.
-    """
+    """A kind of job of an API, and how such jobs are polled."""
 
     name: str
     url: UrlTemplate
+    # It may contain the ID if `url` does not.
     query: tuple[tuple[str, str], ...] = ()
+    # Parameters of pasted poll URLs that are ignored.
     dropped_query: frozenset[str] = frozenset()
     method: str = "GET"
+    # Sent with a POST.
     body: str = ""
+    # Paths of the job in an answer; empty: the answer is the job.
     item: Paths = ()
     kind: str = ""
     id_pattern: str = ""
+    # Seconds between two polls.
     interval: float = 5.0
+    # Whether jobs may end within seconds, so that young ones are polled sooner.
     young: bool = False
+    # Seconds that a job usually takes; None: unknown until learnt.
     typical: float | None = None
+    # Paths that only accepted bodies of this resource have.
     accepted_if: Paths = ()
     fields: Fields = Fields()
     stages: StageFields = StageFields()
@@ -232,113 +234,114 @@ class Resource:
         return {part: source for part, source in found.items() if source is not None}
 
     @property
-    def place(self) -> tuple[str, ...]:
-        """The variables of the URL but the ID: where a job is, and so a part of its identity."""
+    def group_variables(self) -> tuple[str, ...]:
+        """The variables of the URL other than the ID; their values make the account group, a part of a job's key."""
         return tuple(name for name in self.url.variables if name != ID)
 
     @property
     def id_parameter(self) -> str | None:
-        """The query parameter that holds the ID; None where the path does."""
+        """The query parameter that holds the ID; None if the path holds it."""
         return next((name for name, value in self.query if value == f"{{{ID}}}"), None)
 
     def is_same_id(self, found: str, wanted: str) -> bool:
-        """Whether two IDs are the same: GUIDs, hexadecimal IDs and ULIDs may come back in another case."""
+        """Whether two IDs are the same; GUIDs, hexadecimal IDs and ULIDs may differ in case."""
         if found == wanted:
             return True
         caseless = _HEX.fullmatch(wanted) or _ULID.fullmatch(wanted)
         return bool(caseless) and found.casefold() == wanted.casefold()
 
-    def scope_of(self, values: Mapping[str, str]) -> str | None:
-        """Return the place's values as one text, the account group of a job's key; None where there are none.
+    def account_group_of(self, values: Mapping[str, str]) -> str | None:
+        """Return the values of `group_variables` joined by slashes: a job's account group; None if there are none.
 
-        Raises KeyError for one that is missing; the one that stands for any number of parts may be.
+        Raises KeyError if a value is missing, except that of the greedy variable.
         """
-        several = self.url.greedy_variable
-        found = [values.get(name, "") if name == several else values[name] for name in self.place]
+        greedy = self.url.greedy_variable
+        found = [values.get(name, "") if name == greedy else values[name] for name in self.group_variables]
         return "/".join(value for value in found if value) or None
 
-    def parse_scope(self, scope: str | None, known: Mapping[str, str]) -> dict[str, str] | None:
-        """Return the variables that such a text stands for, `known` ones filled in where it has fewer parts.
+    def parse_account_group(self, account_group: str | None, defaults: Mapping[str, str]) -> dict[str, str] | None:
+        """Return the values of `group_variables` in an account group; `defaults` fill in those that it lacks.
 
-        None when it cannot stand for them: too many parts, too few, or one that is no part of a path.
+        None if it does not fit: too many segments, too few, or one that is no segment of a path.
         """
-        parts = scope.split("/") if scope else []
-        known = {name: value for name, value in known.items() if all(map(is_piece, value.split("/")))}
+        parts = account_group.split("/") if account_group else []
+        defaults = {name: value for name, value in defaults.items() if all(map(is_piece, value.split("/")))}
         if len(parts) > MAX_PARTS or not all(is_piece(part) for part in parts):
             return None
-        several = self.url.greedy_variable
-        names = [name for name in self.place if name != several]
+        greedy = self.url.greedy_variable
+        names = [name for name in self.group_variables if name != greedy]
         if len(parts) < len(names):
-            missing = [name for name in names if name not in known]
+            missing = [name for name in names if name not in defaults]
             if len(parts) != len(missing):
                 return None
-            given = {name: known[name] for name in self.place if name in known}
+            given = {name: defaults[name] for name in self.group_variables if name in defaults}
             return {**given, **dict(zip(missing, parts, strict=True))}
-        if several is None:
+        if greedy is None:
             return dict(zip(names, parts, strict=True)) if len(parts) == len(names) else None
-        ahead = self.place.index(several)
-        behind = len(names) - ahead
-        middle = parts[ahead : len(parts) - behind]
-        if not middle and several in known:
-            middle = [known[several]]
-        ends = parts[:ahead] + parts[len(parts) - behind :]
-        return {**dict(zip(names, ends, strict=True)), **({several: "/".join(middle)} if middle else {})}
+        before = self.group_variables.index(greedy)
+        after = len(names) - before
+        middle = parts[before : len(parts) - after]
+        if not middle and greedy in defaults:
+            middle = [defaults[greedy]]
+        ends = parts[:before] + parts[len(parts) - after :]
+        return {**dict(zip(names, ends, strict=True)), **({greedy: "/".join(middle)} if middle else {})}
 
 
 @dataclass(frozen=True, slots=True)
 class ListSpec:
-    """How jobs are listed: where, which parameters page and filter, and where rows and cursor are.
-
-    `shows` are the resources whose jobs are rows. `newest_first` and `whole` say what the scheduler may rely on: the
-    order, and that rows hold all that a job's own answer holds. `page` is the most rows that one request may ask
-    for. A `more` that is false ends the list whatever the cursor says. A list without a cursor may count its pages
-    from 1 (`page_parameter`) or its rows from 0 (`offset_parameter`). `live` and `ended` are the statuses that
-    `status_parameter` may filter by. With `missing_is_empty` an answer without its list has no rows; otherwise that
-    is a problem.
-    """
+    """A list of jobs."""
 
     url: UrlTemplate
+    # The resources whose jobs are its rows.
     shows: tuple[str, ...]
     items: Paths
     query: tuple[tuple[str, str], ...] = ()
     cursor: Paths = ()
     cursor_parameter: str = ""
+    # A boolean; false ends the list whatever the cursor is.
     more: Paths = ()
+    # For a list without a cursor: it counts its pages from 1, or its rows from 0.
     page_parameter: str = ""
     offset_parameter: str = ""
     limit_parameter: str = ""
     status_parameter: str = ""
+    # Statuses that `status_parameter` may filter by: of jobs that go on, and of jobs that have ended.
     live: tuple[str, ...] = ()
     ended: tuple[str, ...] = ()
+    # Most rows of a page.
     page: int = 100
+    # Whether the scheduler may rely on this order.
     newest_first: bool = False
+    # Whether rows have all fields of the jobs' own answers.
     whole: bool = False
+    # Whether an answer without the list counts as empty; else it is a problem.
     missing_is_empty: bool = False
 
     @property
     def has_pages(self) -> bool:
-        """Whether there is a way to a second page."""
+        """Whether a second page can be requested."""
         return bool(self.cursor or self.page_parameter or self.offset_parameter)
 
     def next_counted(self, cursor: str | None, limit: int, rows: int) -> str | None:
-        """Return the page or row that a counted list goes on with after a page at `cursor`; None after its last.
+        """Return the cursor after a page at `cursor`, for a list that counts pages or rows; None after the last page.
 
-        A page with fewer `rows` than the `limit` that was asked for is the last one.
+        A page with fewer `rows` than the requested `limit` is the last one.
         """
         if rows < (min(limit, self.page) if self.limit_parameter else 1):
             return None
-        known = int(cursor) if cursor is not None and cursor.isascii() and cursor.isdigit() else None
+        current = int(cursor) if cursor is not None and cursor.isascii() and cursor.isdigit() else None
         if self.page_parameter:
-            return str((1 if known is None else known) + 1)
-        return str((known or 0) + rows) if self.offset_parameter else None
+            return str((1 if current is None else current) + 1)
+        return str((current or 0) + rows) if self.offset_parameter else None
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What is around every answer. `failed` are values that say that the request failed although HTTP says 200."""
+    """The object around the data of every answer."""
 
     data: Paths = ()
     error: Paths = ()
+    # Paths and the values that mean a failure of the request, whatever the HTTP status.
     failed: tuple[tuple[str, object], ...] = ()
     request_id: Paths = ()
     trace_id: Paths = ()
@@ -346,7 +349,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable of URLs and headers: its default, and the list of its values where the API has one."""
+    """A variable of URLs and headers: its default, and the list of its values if the API has one."""
 
     default: str = ""
     url: UrlTemplate | None = None
@@ -361,11 +364,13 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """How the body that accepts a job names it: by an ID, or by a poll URL. `refuse` are paths with a reason."""
+    """How the body that accepts a job names it."""
 
     id: Paths = ()
+    # The poll URL.
     url: Paths = ()
-    scope: Paths = ()
+    account_group: Paths = ()
+    # Paths that only bodies without a job have, each with the reason to show.
     refuse: tuple[tuple[str, str], ...] = ()
 
 
@@ -382,20 +387,20 @@ class ActionSpec:
 
 @dataclass(frozen=True, slots=True)
 class ApiSpec:
-    """An API. `source` says which file or table it comes from, for messages; the first resource is the default one.
-
-    With `automatic_profile` a profile of its name is there as soon as its environment variables are set, without a
-    configuration; of several the one with the lowest number is the default. `typical` is how many seconds a job takes
-    of which its resource does not say so.
-    """
+    """An API."""
 
     name: str
+    # The file or table it comes from, for messages.
     source: str
     title: str
+    # The first one is the default.
     resources: Mapping[str, Resource]
     base_url: str = ""
     base_url_env: str = ""
+    # Seconds that a job takes, for resources that do not say.
     typical: float | None = None
+    # Set if the API has a profile without configuration, once its environment variables are set; the lowest number is
+    # the default profile.
     automatic_profile: int | None = None
     requests_per_minute: int | None = None
     request_id_headers: tuple[str, ...] = ("x-request-id",)
@@ -415,28 +420,28 @@ class ApiSpec:
 
     @property
     def default_resource(self) -> Resource:
-        """What a bare ID means."""
+        """The resource of a bare ID."""
         return next(iter(self.resources.values()))
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The names of all secrets that a profile of this API may give."""
+        """The names of all secrets that a profile of this API may have."""
         return tuple(dict.fromkeys(name for method in self.auth for name in method.secrets))
 
     @property
     def needs_secret(self) -> bool:
-        """Whether a profile cannot do without a secret."""
+        """Whether a profile requires a secret."""
         return bool(self.auth) and not self.auth_optional
 
     @property
     def defaults(self) -> dict[str, str]:
-        """The variables that have a default, with it."""
+        """The default values of variables."""
         return {name: variable.default for name, variable in self.variables.items() if variable.default}
 
     def list_showing(self, resource: str) -> ListSpec | None:
-        """Return the list whose rows are jobs of a resource; None when there is none."""
+        """Return the list that shows jobs of a resource; None if there is none."""
         return next((spec for spec in self.lists if resource in spec.shows), None)
 
     def cancel_of(self, resource: str) -> ActionSpec | None:
-        """Return how a job of a resource is cancelled; None where the page does not say."""
+        """Return the action that cancels jobs of a resource; None if there is none."""
         return next((action for action in self.cancel if resource in action.resources), None)

@@ -1,4 +1,4 @@
-"""Reading TOML tables strictly: each unknown key or unfit value is an error that names file, table and key."""
+"""Reading TOML tables strictly: each unknown key or invalid value is an error that names file, table and key."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -20,27 +20,27 @@ HEADER_PATH = re.compile(r"header:[a-z0-9-]{1,80}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TEXT = re.compile(r"[\x20-\x7e]{0,500}")
 _OFTEN_MEANT = {"state": "status"}
-"""Words that look more like another key than like the one that is meant."""
+"""Wrong keys and the keys that are meant, where another key would look more similar."""
 
 
 class PageError(ValueError):
-    """A page is wrong: the message names file, table, key and what was expected."""
+    """A definition is wrong; the message names file, table, key and what was expected."""
 
 
 def overlay(below: Raw, above: Raw) -> dict[str, object]:
-    """Return two tables as one: what `above` says counts, tables within are merged, lists replaced."""
+    """Return two tables as one: the values of `above` win, inner tables are merged, lists replaced."""
     merged: dict[str, object] = dict(below)
     for key, value in above.items():
-        known = merged.get(key)
-        if isinstance(known, Mapping) and isinstance(value, Mapping):
-            merged[key] = _overlay_phases(known, value) if key == "phases" else overlay(known, value)
+        lower = merged.get(key)
+        if isinstance(lower, Mapping) and isinstance(value, Mapping):
+            merged[key] = _overlay_phases(lower, value) if key == "phases" else overlay(lower, value)
         else:
             merged[key] = value
     return merged
 
 
 def _overlay_phases(below: Raw, above: Raw) -> dict[str, object]:
-    """A word that is given a new meaning loses its old one."""
+    """Return two tables of phases as one; a word with a new phase loses its old one."""
     moved = {word for words in above.values() if isinstance(words, list) for word in words if isinstance(word, str)}
     remaining = {
         phase: [word for word in words if word not in moved] if isinstance(words, list) else words
@@ -50,7 +50,7 @@ def _overlay_phases(below: Raw, above: Raw) -> dict[str, object]:
 
 
 class StrictTable:
-    """One table. Read its keys, then call `finish`, which refuses those that nobody read."""
+    """One table. Read its keys, then call `finish`, which raises `PageError` for keys that were not read."""
 
     def __init__(self, raw: object, file: str, name: str) -> None:
         self.where = f"{file}: [{name}]" if name else file
@@ -62,7 +62,7 @@ class StrictTable:
         self._raw: Mapping[str, object] = raw
 
     def error(self, key: str, expected: str) -> PageError:
-        """Return the error of a key that is not what was expected."""
+        """Return the error for a key whose value is not as `expected`."""
         return PageError(f"{self.where}: {key} {expected}")
 
     def has(self, key: str) -> bool:
@@ -70,7 +70,7 @@ class StrictTable:
         return self.get(key) is not None
 
     def get(self, key: str) -> object:
-        """Return a value of any type, None when it is not there."""
+        """Return a value of any type; None if it is missing."""
         self._read[key] = None
         return self._raw.get(key)
 
@@ -93,14 +93,14 @@ class StrictTable:
         return value
 
     def whole(self, key: str, low: int, high: int) -> int | None:
-        """Return a whole number from `low` to `high`; None when it is not there."""
+        """Return an integer from `low` to `high`; None if it is missing."""
         value = self.get(key)
         if value is not None and (type(value) is not int or not low <= value <= high):
             raise self.error(key, f"must be a whole number from {low} to {high}")
         return value if type(value) is int else None
 
     def seconds(self, key: str, low: float = 1.0, high: float = LONGEST_DURATION) -> float | None:
-        """Return a length of time such as ``"45s"`` or ``"1h30m"`` in seconds; None when it is not there."""
+        """Return a length of time such as ``"45s"`` or ``"1h30m"`` in seconds; None if it is missing."""
         text = self.text(key)
         if not text:
             return None
@@ -112,7 +112,7 @@ class StrictTable:
         return found
 
     def choice(self, key: str, default: EnumT) -> EnumT:
-        """Return one of the words of the enumeration of `default`."""
+        """Return a member of the enumeration of `default`."""
         value = self.get(key)
         if value is None:
             return default
@@ -123,7 +123,7 @@ class StrictTable:
         return kind(value)
 
     def paths(self, key: str) -> Paths:
-        """Return a JSONPath, or several of which the first that finds something counts."""
+        """Return one JSONPath or several, of which the first that finds a value counts."""
         return self.as_paths(key, self.get(key))
 
     def as_paths(self, key: str, value: object) -> Paths:
@@ -150,7 +150,7 @@ class StrictTable:
         return tuple(found)
 
     def plural_paths(self, key: str, example: str) -> Paths:
-        """Return paths to several values; one to the array itself would find a single thing that is no row."""
+        """Return paths to several values; a path to the array itself would find a single value, not its rows."""
         paths = self.paths(key)
         single = next((path for path in paths if not is_plural(path)), None)
         if single is not None:
@@ -169,12 +169,12 @@ class StrictTable:
         return tuple(value)
 
     def table(self, key: str) -> "StrictTable":
-        """Return a table within; an empty one when it is not there."""
+        """Return an inner table; an empty one if it is missing."""
         value = self.get(key)
         return StrictTable({} if value is None else value, self._file, f"{self._name}.{key}" if self._name else key)
 
     def over(self, below: "Raw") -> "StrictTable":
-        """Return this table with the keys of another one underneath."""
+        """Return this table merged over another one."""
         return StrictTable(overlay(below, self._raw), self._file, self._name)
 
     @property
@@ -193,7 +193,7 @@ class StrictTable:
         return [StrictTable(value, self._file, name)]
 
     def strings(self, key: str) -> dict[str, str]:
-        """Return a table of texts (numbers count as such)."""
+        """Return a table of texts; integers are converted."""
         inner = self.table(key)
         return {name: inner.string_value(name) for name in inner.names}
 
@@ -213,18 +213,18 @@ class StrictTable:
         return tuple(self._raw)
 
     def at_most(self, key: str, count: int, limit: int) -> None:
-        """Refuse more than `limit` of something."""
+        """Raise `PageError` if `count` exceeds `limit`."""
         if count > limit:
             raise self.error(key, f"are too many: {count}, at most {limit} allowed")
 
     def finish(self, *known: str) -> None:
-        """Refuse keys that nobody read; `known` ones are fine although they were not."""
+        """Raise `PageError` for keys that were neither read nor `known`."""
         for key in self._raw:
             if key not in self._read and key not in known:
                 raise self.unknown(key, [*self._read, *known])
 
     def unknown(self, key: str, known: Iterable[str]) -> PageError:
-        """Return the error of a key that is none of the `known` ones."""
+        """Return the error for a key that is not among the `known` ones."""
         names = list(dict.fromkeys(known))
         meant = _OFTEN_MEANT.get(key, "")
         hint = did_you_mean(meant if meant in names else key, names) or f" (known: {', '.join(names)})"

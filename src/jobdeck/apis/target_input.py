@@ -1,4 +1,4 @@
-"""Targets in standard input, a file or a pasted text: in any of their forms, one or several, in any mixture."""
+"""Reading targets from standard input, a file or a pasted text: in all their forms, and in any mixture."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from jobdeck.http.skip import MAX_DEPTH
 
 MAX_TARGETS = 100_000
 MAX_REFUSED = 1_000
-"""So many refusals are no list of targets: 8 MiB of them took 20 s to read."""
+"""Refused targets after which an input is no list of targets: 8 MiB of them took 20 s to read."""
 
 _BLANK = re.compile(rb"[ \t\r\n\f\v]+")
 _LINE = re.compile(rb"[^\r\n]*")
@@ -25,7 +25,7 @@ _TOKEN = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?|[{}\[\]]')
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What an input gave: each job once, in its order, and (text, reason) of what was refused; both clean."""
+    """The contents of an input: each job once, in order, and (text, reason) for each refused item, both clean."""
 
     targets: tuple[Target, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
@@ -34,9 +34,9 @@ class Parsed:
 def parse_input(data: bytes, registry: ProfileRegistry) -> Parsed:
     """Return the targets in standard input, a file or a pasted text; never raises.
 
-    Targets one a line, accepted bodies as JSON (one, several concatenated or indented, one a line, arrays, list
-    answers), the same with their heads as ``curl -i`` prints them, JSON strings, and any mixture. Blank lines and those
-    that begin with ``#`` are skipped.
+    It accepts targets, one on each line; accepted bodies as JSON (one, several concatenated or indented, one on each
+    line, arrays, list answers), also with their heads as ``curl -i`` prints them; JSON strings; and any mixture. Blank
+    lines and lines that begin with ``#`` are skipped.
     """
     if len(data) > MAX_INPUT:
         return Parsed(refused=(("input", f"{len(data)} bytes is too large (at most {MAX_INPUT})"),))
@@ -62,7 +62,7 @@ _BETWEEN = re.compile(r"[\s,]+")
 _PREFIXED_ID = re.compile(r"([A-Za-z][A-Za-z0-9]*)_(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]+")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _LONG_ID = re.compile(r"(?=[0-9]*[A-Za-z])(?=[A-Za-z]*[0-9])[A-Za-z0-9]{17,}")
-"""Longer than a time such as 20260428T140200Z."""
+"""An ID of letters and digits, longer than a time such as 20260428T140200Z."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +96,15 @@ class _Collected:
         self.refused.append((safe_excerpt(text), reason))
 
     def _add(self, target: Target) -> None:
-        known = self.targets.get(target.key)
-        if known is None or not known.accepted:
+        earlier = self.targets.get(target.key)
+        if earlier is None or not earlier.accepted:
             self.targets[target.key] = target
 
 
 def _targets_of_line(line: str, registry: ProfileRegistry) -> list[Target]:
-    """Return the target of a line, or its several targets, with spaces or commas between; raises `TargetError`.
+    """Return the target of a line, or its targets separated by spaces or commas; raises `TargetError`.
 
-    Several are taken only where each word can be nothing else: of a sentence or of a log's line no word is taken.
+    Several are accepted only if no word can be anything else, so that a sentence or a line of a log has none.
     """
     words = [word for word in _BETWEEN.split(line) if word]
     if len(words) > 1 and _are_all_targets(words, registry):
@@ -114,9 +114,9 @@ def _targets_of_line(line: str, registry: ProfileRegistry) -> list[Target]:
 
 
 def _are_all_targets(words: list[str], registry: ProfileRegistry) -> bool:
-    """Whether each word is a URL, a path or ``PROFILE:ID``, or looks like an ID, and like the other IDs.
+    """Whether each word is a URL, a path or ``PROFILE:ID``, or looks like an ID and has the shape of the other IDs.
 
-    A request ID beside an ID looks like one, too, but not like that one.
+    A request ID looks like an ID, too, but has another shape.
     """
     bare = [word for word in words if not _is_explicit(word, registry)]
     shapes = {_shape_of(word.rpartition("/")[2]) for word in bare}
@@ -128,7 +128,7 @@ def _is_explicit(word: str, registry: ProfileRegistry) -> bool:
 
 
 def _shape_of(word: str) -> str | None:
-    """Return what IDs of one API have in common: their prefix, or their length; None for what may be another word."""
+    """Return the shape of an ID, which the IDs of an API share: prefix or length; None if it may be a common word."""
     if prefixed := _PREFIXED_ID.fullmatch(word):
         return prefixed[1]
     return str(len(word)) if _UUID.fullmatch(word) or _LONG_ID.fullmatch(word) else None
@@ -146,7 +146,7 @@ def _name_of(item: object) -> str:
 
 
 def _items(data: bytes) -> Iterator[object]:
-    """Yield strings (lines), dicts (bodies), answers with their heads and `_Broken` in the input's order."""
+    """Yield strings (lines), dicts (bodies), answers with heads, and `_Broken`, in the order of the input."""
     position, stop = 0, len(data)
     open_ended = True
     head: Head | None = None
@@ -165,12 +165,12 @@ def _items(data: bytes) -> Iterator[object]:
             continue
         line_end = _line_end(data, position)
         if data[position] not in b"{[":
-            if head is None:  # else a page of text, that says nothing which its head does not
+            if head is None:  # else the text after a head, which adds nothing to it
                 yield from _line(data[position:line_end])
             position = line_end
             continue
-        # After one value without an end, others must end on their line: else each opening bracket of a hostile
-        # input would cost a scan of all the rest.
+        # After one incomplete value, others must end on their line: else each opening bracket of a hostile input would
+        # cost a scan of all the rest.
         end, depth = _end_of_value(data, position, stop if open_ended else line_end)
         if end is None:
             open_ended = False
@@ -187,10 +187,10 @@ def _items(data: bytes) -> Iterator[object]:
 
 
 def _end_of_value(data: bytes, start: int, stop: int) -> tuple[int | None, int]:
-    """Return where the object or array at `start` ends, and how deep it is; None when it does not before `stop`.
+    """Return the end of the object or array at `start`, None if it is not before `stop`; and its depth.
 
-    No decoder's `raw_decode` says that: of a damaged value, which is repaired, it finds no end, and it wants the whole
-    input as text. Strings are skipped and brackets counted, without recursion; whether it is valid is the parser's.
+    A decoder's `raw_decode` is no help: it finds no end of a damaged value, which is repaired later, and needs all of
+    the input as text. Strings are skipped and brackets counted, without recursion; the parser checks validity.
     """
     depth = deepest = 0
     for token in _TOKEN.finditer(data, start, stop):
@@ -224,7 +224,7 @@ def _value(raw: bytes, depth: int, head: Head | None = None) -> Iterator[object]
     if depth > MAX_DEPTH:
         yield _Broken(_text(raw[:200]), f"JSON nested deeper than {MAX_DEPTH} levels")
         return
-    from jobdeck.http.json_text import read_json  # noqa: PLC0415 - 30 ms, and most targets are no JSON
+    from jobdeck.http.json_text import read_json  # noqa: PLC0415 - 30 ms, and most targets are not JSON
 
     try:
         value = read_json(raw)
@@ -235,7 +235,7 @@ def _value(raw: bytes, depth: int, head: Head | None = None) -> Iterator[object]
             return
         value = read_json(repaired.body)
     for row in rows_of(value):
-        # The head of a list's answer is not that of the answer which accepted any of its jobs.
+        # The head of a list answer is not the head of the answer that accepted one of its jobs.
         yield _Response(head, row) if head is not None and row is value and isinstance(row, dict) else row
 
 

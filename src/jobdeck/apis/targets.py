@@ -1,4 +1,4 @@
-"""What a user names to watch: an ID, a place with an ID, a poll URL. Nothing here sends a request."""
+"""Parsing targets, which name jobs: an ID, an account group with an ID, a poll URL. Nothing here sends a request."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ MAX_INPUT = 8 * 1024 * 1024
 
 MAX_URL = 2_048
 MAX_QUERY = 8_192
-"""Characters of a query, which is never sent: Azure signs its URLs with some thousand of them."""
+"""Most characters of a query, which is never sent; Azure's signatures have about a thousand."""
 
 _PREFIXED = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,63}):(.*)", re.DOTALL)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -29,23 +29,22 @@ _KEY = re.compile(r"\b((?:ak|sk|hog)_(?:live_|test_)?|gh[opsur]_|github_pat_|sk-
 
 
 class TargetError(ValueError):
-    """A target was refused: the message is clean, one line, and says what and why."""
+    """A target was refused; the message is clean, one line, and gives the target and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileRegistry:
-    """The profiles by name, and the name of the default one (None: there is no default).
-
-    `unlisted_at` names the profiles at an origin that `profiles` has, and does not list.
-    """
+    """The profiles by name."""
 
     profiles: Mapping[str, Profile]
+    # The name of the default profile; None: there is none.
     default: str | None = None
+    # Returns the names of profiles at an origin that `profiles` can look up, but does not iterate over.
     unlisted_at: Callable[[Origin], tuple[str, ...]] | None = None
 
     @property
     def default_profile(self) -> Profile | None:
-        """The default profile, or the only one there is."""
+        """The default profile, else the only profile; None if there are several."""
         if self.default is not None and self.default in self.profiles:
             return self.profiles[self.default]
         return next(iter(self.profiles.values())) if len(self.profiles) == 1 else None
@@ -57,14 +56,14 @@ class ProfileRegistry:
         return (first, *rest) if first is not None else tuple(rest)
 
     def at(self, origin: Origin) -> list[Profile]:
-        """Return the profiles at an origin, the default one first; unlisted ones where no other is there."""
+        """Return the profiles at an origin, the default one first; the unlisted ones only if there is no other."""
         here = [profile for profile in self.in_order() if profile.origin == origin]
         if not here and self.unlisted_at is not None:
             here = [self.profiles[name] for name in self.unlisted_at(origin)]
         return here
 
     def get(self, name: str, text: str) -> Profile:
-        """Return the profile called `name`; raises `TargetError`, about `text`, when there is none."""
+        """Return the profile with this name; raises `TargetError` about `text` if there is none."""
         if name in self.profiles:
             return self.profiles[name]
         hint = ""
@@ -73,16 +72,16 @@ class ProfileRegistry:
         raise TargetError(f"{safe_excerpt(text)}: unknown profile {safe_excerpt(name)!r} ({self.known()}){hint}")
 
     def for_api(self, spec: ApiSpec, text: str) -> Profile:
-        """Return the default profile if it speaks an API, else the only one that does.
+        """Return the default profile if it belongs to an API, else the API's only profile.
 
-        Raises `TargetError`, about `text`, that lists the candidates.
+        Raises `TargetError` about `text`, with the candidates.
         """
         return self._only([one for one in self.in_order() if one.provider == spec.name], spec.title, text)
 
     def for_bare_id(self, job_id: str) -> Profile:
-        """Return the profile that an ID alone means: the default one, always.
+        """Return the profile of a bare ID: the default profile, if there is one.
 
-        Only without a default does the shape decide: an API whose ID pattern it has, else those without a pattern.
+        Without a default, it is the profile of an API whose ID pattern matches, else of an API without a pattern.
         """
         if self.default_profile is not None:
             return self.default_profile
@@ -97,12 +96,16 @@ class ProfileRegistry:
             )
         return self._only(found, next(iter(apis.values()), "an API"), job_id)
 
-    def for_place(self, scope: str, text: str) -> Profile | None:
-        """Return the profile whose jobs are in places such as `scope`: the default one, else the only one.
+    def for_account_group(self, account_group: str, text: str) -> Profile | None:
+        """Return the profile whose API may have this account group: the default profile, else the only one.
 
-        None when no profile's are; raises `TargetError`, about `text`, when several profiles' are.
+        None if no API may; raises `TargetError` about `text` if several profiles remain.
         """
-        found = [one for one in self.in_order() if one.spec.default_resource.place and _takes(one, scope)]
+        found = [
+            one
+            for one in self.in_order()
+            if one.spec.default_resource.group_variables and _accepts_group(one, account_group)
+        ]
         if not found:
             return None
         return self._only(found, found[0].spec.title, text)
@@ -125,9 +128,9 @@ class ProfileRegistry:
 def parse_target(text: str, registry: ProfileRegistry) -> Target:
     """Return the target that `text` names: an ID, ``PROFILE:ID``, ``PLACE/ID``, ``PROFILE:PLACE/ID`` or a poll URL.
 
-    What stands before the first colon is a profile's name, always: an ID with a colon is written ``PROFILE:ID``,
-    so that a mistyped profile is an error and not somebody else's job. ``PROFILE:/api/…`` is a relative poll URL
-    of that profile. Raises `TargetError`.
+    The text before the first colon is always a profile's name: an ID with a colon is written ``PROFILE:ID``, so that a
+    mistyped profile is an error and not somebody else's job. ``PROFILE:/api/…`` is a relative poll URL of that profile.
+    Raises `TargetError`.
     """
     if not text:
         raise TargetError("an empty target")
@@ -146,7 +149,7 @@ def parse_target(text: str, registry: ProfileRegistry) -> Target:
 def _parse_plain(text: str, registry: ProfileRegistry) -> Target:
     if (mistake := mistake_in(text)) is not None:
         raise TargetError(mistake)
-    place, slash, job_id = text.rpartition("/")
+    account_group, slash, job_id = text.rpartition("/")
     if not slash and ":" in text:
         raise TargetError(f"{safe_excerpt(text)}: an ID with a colon must be written PROFILE:ID")
     if not slash:
@@ -156,42 +159,42 @@ def _parse_plain(text: str, registry: ProfileRegistry) -> Target:
     default = registry.default_profile
     if default is not None and _match_path(default.spec.default_resource, f"/{text}") is not None:
         return target_named(default, text)
-    profile = registry.for_place(place, text)
+    profile = registry.for_account_group(account_group, text)
     if profile is None:
-        if default is not None and default.spec.default_resource.place:
+        if default is not None and default.spec.default_resource.group_variables:
             return target_named(default, text)
         shown = safe_excerpt(text)
         raise TargetError(f"{shown}: neither SCOPE/ID nor a poll URL (starting with / or https://)")
-    return make_target(profile, profile.spec.default_resource, job_id, place)
+    return make_target(profile, profile.spec.default_resource, job_id, account_group)
 
 
 def target_named(profile: Profile, text: str, resource: Resource | None = None) -> Target:
-    """Return the target that a text names to a profile: a path without its slash, ``PLACE/ID``, or an ID.
+    """Return the target that a text names in a profile: a path without its first slash, ``PLACE/ID``, or an ID.
 
-    A path is tried first, so that the full name of a Google operation is one. Raises `TargetError`.
+    A path is tried first, since the full name of a Google operation is one. Raises `TargetError`.
     """
     resource = resource or profile.spec.default_resource
     values = _match_path(resource, f"/{text}") if resource.id_parameter is None else None
     if values is not None:
         return _target_at(profile, resource, values)
-    place, _, job_id = text.rpartition("/")
-    return make_target(profile, resource, job_id, place or None)
+    account_group, _, job_id = text.rpartition("/")
+    return make_target(profile, resource, job_id, account_group or None)
 
 
-def make_target(profile: Profile, resource: Resource, job_id: str, scope: str | None = None) -> Target:
-    """Return a target of a profile from its place and its ID; the profile's variables stand for what is not given.
+def make_target(profile: Profile, resource: Resource, job_id: str, account_group: str | None = None) -> Target:
+    """Return the target with an account group and an ID; the profile's variables complete the account group.
 
-    Raises `TargetError` for what is no ID, for a missing place, and for one where there is none.
+    Raises `TargetError` if the ID is none, or the account group does not fit the resource.
     """
     check_id(job_id)
-    values = resource.parse_scope(scope, profile.variables)
+    values = resource.parse_account_group(account_group, profile.variables)
     if values is None:
-        raise TargetError(_place_needed(profile, resource, job_id, scope))
-    return Target(JobKey(profile.name, resource.scope_of(values), job_id), profile.provider, resource.name)
+        raise TargetError(_explain_form(profile, resource, job_id, account_group))
+    return Target(JobKey(profile.name, resource.account_group_of(values), job_id), profile.provider, resource.name)
 
 
 def check_id(job_id: str) -> None:
-    """Raise `TargetError` for what is no job's ID, or looks like an API key."""
+    """Raise `TargetError` for a text that is no job ID, or looks like an API key."""
     if not is_id(job_id):
         reason = "not a job ID (1 to 200 characters, no whitespace, control characters, / or backslash)"
         raise TargetError(f"{safe_excerpt(job_id)}: {reason}")
@@ -201,17 +204,17 @@ def check_id(job_id: str) -> None:
 
 
 def is_absolute(text: str) -> bool:
-    """Whether `text` begins like an absolute URL, of whatever scheme."""
+    """Whether `text` begins like an absolute URL with any scheme."""
     return _SCHEME.match(text) is not None
 
 
 def parse_poll_url(text: str, registry: ProfileRegistry, *, profile: Profile | None = None) -> Target:
     """Return the target that an absolute or relative poll URL names.
 
-    A poll URL is data: its ID is taken out, and the request is rebuilt from the profile. An absolute URL chooses the
-    profile by its origin, a relative one belongs to `profile`, else to the default profile if its API has such a path,
-    else to the only one whose API has. A base URL's path prefix may be there or not. A query is accepted only where a
-    page names its parameters, and is not sent. Raises `TargetError`, naming the origin and the reason; user
+    A poll URL is data: its ID is extracted, and the request is rebuilt from the profile. The origin of an absolute URL
+    selects the profile; a relative URL belongs to `profile`, else to the default profile if its API has such a path,
+    else to the only profile whose API has. The path prefix of a base URL is optional. A query is accepted only if the
+    definition names its parameters, and is not sent. Raises `TargetError` with the origin and the reason; user
     information is never repeated.
     """
     name = name_of(text)
@@ -237,7 +240,7 @@ def parse_poll_url(text: str, registry: ProfileRegistry, *, profile: Profile | N
 
 
 def name_of(text: str) -> str:
-    """Return what a message may call the URL: scheme and host of an absolute one, without user information."""
+    """Return a name of a URL for messages: scheme and host of an absolute URL, without user information."""
     if not is_absolute(text):
         return safe_excerpt(text.rpartition("@")[2])
     scheme, rest = text.split("://", 1)
@@ -253,16 +256,16 @@ def _at_origin(
         known = ", ".join(dict.fromkeys(str(profile.origin) for profile in registry.profiles.values()))
         message = f"{origin}: no profile uses this origin ({f'known: {known}' if known else 'none is configured'})"
         raise TargetError(message)
-    # Of several profiles for one API, the one whose own variables are those of the URL; else the first. A template
-    # that takes any number of parts may fit nearly anything, and goes last.
+    # Of several profiles for one API, choose the one whose variables have most values in common with the URL, else the
+    # first. Greedy templates, which match nearly any path, come last.
     best: tuple[tuple[bool, int], Profile, Resource, Mapping[str, str]] | None = None
     for profile in here:
         matched = _match(path, profile, str(origin), query)
         if matched is None:
             continue
         resource, values = matched
-        alike = sum(profile.variables.get(variable) == value for variable, value in values.items())
-        rank = (resource.url.greedy_variable is None, alike)
+        common = sum(profile.variables.get(variable) == value for variable, value in values.items())
+        rank = (resource.url.greedy_variable is None, common)
         if best is None or rank > best[0]:
             best = (rank, profile, resource, values)
     if best is None:
@@ -274,7 +277,7 @@ def _relative(
     path: str, query: str, registry: ProfileRegistry, name: str
 ) -> tuple[Profile, Resource, Mapping[str, str]]:
     first = registry.default_profile
-    # Exact shapes go before templates of any number of parts, but for those of the default profile.
+    # Greedy templates come last, except those of the default profile.
     for candidate in sorted(registry.in_order(), key=lambda each: each is not first and _is_greedy(each.spec)):
         matched = _match(path, candidate, name, query)
         if matched is not None:
@@ -286,7 +289,7 @@ def _relative(
 def _match(path: str, profile: Profile, name: str, query: str) -> tuple[Resource, Mapping[str, str]] | None:
     """Return the resource and the variables of a path, with or without the path prefix of the profile's base URL.
 
-    Raises `TargetError`, about `name`, when a shape is right and a part of it is not.
+    Raises `TargetError` about `name` if the path has the shape of a template, but a segment is invalid.
     """
     prefix = urlsplit(profile.base_url).path.rstrip("/")
     stripped = path.removeprefix(prefix) if prefix and path.startswith(prefix + "/") else path
@@ -316,33 +319,35 @@ def _match_path(resource: Resource, path: str) -> Mapping[str, str] | None:
 
 
 def _target_at(profile: Profile, resource: Resource, values: Mapping[str, str]) -> Target:
-    """Return a target of a profile from the variables of its URL, the ID among them."""
+    """Return a target of a profile from the variables of its URL, including the ID."""
     check_id(values[ID])
-    scope = resource.scope_of(values)
-    if scope is None and resource.parse_scope(None, profile.variables):
-        # As a key without a place it would read like one in the profile's own.
+    account_group = resource.account_group_of(values)
+    if account_group is None and resource.parse_account_group(None, profile.variables):
+        # A key without an account group would be read as one in the profile's own account group.
         name = clean(profile.name)
         raise TargetError(
             f"{safe_excerpt(values[ID])}: profile {name} polls elsewhere; a job without a scope needs another profile"
         )
-    return Target(JobKey(profile.name, scope, values[ID]), profile.provider, resource.name)
+    return Target(JobKey(profile.name, account_group, values[ID]), profile.provider, resource.name)
 
 
-def _place_needed(profile: Profile, resource: Resource, job_id: str, scope: str | None) -> str:
-    place, name = "/".join(resource.place), clean(profile.name)
-    given = f"{safe_excerpt(scope)}/{safe_excerpt(job_id)}" if scope else safe_excerpt(job_id)
-    if not place:
+def _explain_form(profile: Profile, resource: Resource, job_id: str, account_group: str | None) -> str:
+    """Return in one line how the targets of a resource are written."""
+    group, name = "/".join(resource.group_variables), clean(profile.name)
+    given = f"{safe_excerpt(account_group)}/{safe_excerpt(job_id)}" if account_group else safe_excerpt(job_id)
+    if not group:
         return f"{given}: {profile.spec.title} jobs are written as a bare ID"
-    settings = f", or set {', '.join(resource.place)} in [profiles.{name}.variables]" if scope is None else ""
-    return f"{given}: {profile.spec.title} jobs are written {place}/ID{settings}"
+    variables = ", ".join(resource.group_variables)
+    settings = f", or set {variables} in [profiles.{name}.variables]" if account_group is None else ""
+    return f"{given}: {profile.spec.title} jobs are written {group}/ID{settings}"
 
 
 def _has_shape(resource: Resource, job_id: str) -> bool:
     return bool(resource.id_pattern) and re.fullmatch(resource.id_pattern, job_id) is not None
 
 
-def _takes(profile: Profile, scope: str) -> bool:
-    return profile.spec.default_resource.parse_scope(scope, {}) is not None
+def _accepts_group(profile: Profile, account_group: str) -> bool:
+    return profile.spec.default_resource.parse_account_group(account_group, {}) is not None
 
 
 def _is_greedy(spec: ApiSpec) -> bool:
@@ -350,9 +355,9 @@ def _is_greedy(spec: ApiSpec) -> bool:
 
 
 def _check_query(query: str, profile: Profile, resource: Resource, name: str) -> None:
-    """Refuse a query that is more than what a page asks with anyway, or says that may be left out."""
+    """Raise `TargetError` for a parameter that the definition neither sends nor drops."""
     known = resource.dropped_query | {parameter for parameter, _ in resource.query}
-    if not known and not resource.place:
+    if not known and not resource.group_variables:
         raise TargetError(f"{name}: a poll URL must not have a query or fragment")
     for pair in query.split("&"):
         parameter = pair.partition("=")[0]

@@ -1,7 +1,7 @@
-"""Templates of URLs' paths: ``/repos/{owner}/{repo}/runs/{id}`` in both directions, so that a URL stays data.
+"""Templates of URL paths, such as ``/repos/{owner}/{repo}/runs/{id}``, to build paths and to match them.
 
-A variable stands for one part of the path; ``{parent*}``, alone between two slashes, for any number of parts, none
-among them. Every part is percent-encoded with nothing safe, and decoded once.
+A variable stands for one segment of the path; a greedy one, ``{parent*}`` alone between two slashes, for any number of
+segments, even none. Every segment is percent-encoded with nothing safe, and decoded once.
 """
 
 import re
@@ -20,21 +20,21 @@ _PIECE = re.compile(r"[A-Za-z0-9_.~:@+-]{1,200}")
 
 
 class TemplateError(ValueError):
-    """A template is none; the message says why."""
+    """A template is invalid; the message says why."""
 
 
 class PieceError(ValueError):
-    """A path has the shape of a template, but a part of it is no ID and no value; the message is that part."""
+    """A path has the shape of a template, but a segment is no ID and no value; the message is that segment."""
 
 
 def is_piece(text: str) -> bool:
-    """Whether `text` may stand for one part of a path (``.github`` may; ``.`` and ``..`` never)."""
+    """Whether `text` may be one segment of a path (``.github`` may; ``.`` and ``..`` may not)."""
     return _PIECE.fullmatch(text) is not None and text not in {".", ".."}
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What stands between two slashes: a literal, or a variable with what is around it; `many` takes several."""
+class PathSegment:
+    """The text between two slashes: a literal (`before`), or a variable with text around it, greedy if `many`."""
 
     before: str
     variable: str | None = None
@@ -44,10 +44,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class UrlTemplate:
-    """The path of a URL, with variables; some APIs want a slash at its end."""
+    """The path of a URL, with variables."""
 
     text: str
-    parts: tuple[Part, ...]
+    segments: tuple[PathSegment, ...]
+    # A trailing slash, which some APIs require.
     slash: str = ""
 
     @classmethod
@@ -58,76 +59,76 @@ class UrlTemplate:
         if "?" in text or "#" in text:
             raise TemplateError("must be a path only: put parameters in the query table")
         slash = "/" if text.endswith("/") else ""
-        parts = tuple(_part(piece) for piece in text[1:].removesuffix("/").split("/"))
-        names = [part.variable for part in parts if part.variable is not None]
+        segments = tuple(_parse_segment(piece) for piece in text[1:].removesuffix("/").split("/"))
+        names = [segment.variable for segment in segments if segment.variable is not None]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise TemplateError(f"has {{{twice}}} more than once")
-        if sum(part.many for part in parts) > 1:
+        if sum(segment.many for segment in segments) > 1:
             raise TemplateError("may have only one variable with a *")
-        return cls(text, parts, slash)
+        return cls(text, segments, slash)
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The names of the variables, in their order."""
-        return tuple(part.variable for part in self.parts if part.variable is not None)
+        """The names of the variables, in order."""
+        return tuple(segment.variable for segment in self.segments if segment.variable is not None)
 
     @property
     def greedy_variable(self) -> str | None:
-        """The variable that stands for any number of parts, if there is one."""
-        return next((part.variable for part in self.parts if part.many), None)
+        """The variable that stands for any number of segments; None if there is none."""
+        return next((segment.variable for segment in self.segments if segment.many), None)
 
     def path(self, values: Mapping[str, str]) -> str:
-        """Return the path with `values` of all variables, each part encoded; raises KeyError for one that is missing.
+        """Return the path with `values` for all variables, each segment encoded; raises KeyError if one is missing.
 
-        Only the variable with a ``*`` is taken apart at its slashes, and may be left out.
+        Only the value of the greedy variable is split at its slashes, and may be missing.
         """
         return "".join(f"/{piece}" for piece in self._pieces(values)) + self.slash
 
     def match(self, path: str) -> dict[str, str] | None:
-        """Return the variables' values in `path`, decoded; None when it has another shape.
+        """Return the variables' values in `path`, decoded; None if it has another shape.
 
-        Raises `PieceError` when the shape is right, but a part is no ID or no value.
+        Raises `PieceError` if the shape is right, but a segment is no ID or no value.
         """
         path = path.removesuffix(self.slash) if self.slash else path
         pieces = path[1:].split("/") if path.startswith("/") else []
-        spare = len(pieces) - len(self.parts)
+        spare = len(pieces) - len(self.segments)
         if self.greedy_variable is None and spare != 0:
             return None
         if self.greedy_variable is not None and spare < -1:
             return None
-        taken: list[tuple[Part, list[str]]] = []
+        matched: list[tuple[PathSegment, list[str]]] = []
         rest = iter(pieces)
-        for part in self.parts:
-            count = spare + 1 if part.many else 1
-            taken.append((part, [next(rest) for _ in range(count)]))
-        for part, found in taken:
-            if not part.many and not _fits(part, found[0]):
+        for segment in self.segments:
+            count = spare + 1 if segment.many else 1
+            matched.append((segment, [next(rest) for _ in range(count)]))
+        for segment, found in matched:
+            if not segment.many and not _fits(segment, found[0]):
                 return None
         return {
-            part.variable: "/".join(_decode(part, piece) for piece in found)
-            for part, found in taken
-            if part.variable is not None
+            segment.variable: "/".join(_decode(segment, piece) for piece in found)
+            for segment, found in matched
+            if segment.variable is not None
         }
 
     def _pieces(self, values: Mapping[str, str]) -> Iterator[str]:
-        for part in self.parts:
-            if part.variable is None:
-                yield part.before
-            elif part.many:
-                yield from (_encode_segment(piece) for piece in values.get(part.variable, "").split("/") if piece)
+        for segment in self.segments:
+            if segment.variable is None:
+                yield segment.before
+            elif segment.many:
+                yield from (_encode_piece(piece) for piece in values.get(segment.variable, "").split("/") if piece)
             else:
-                yield part.before + _encode_segment(values[part.variable]) + part.after
+                yield segment.before + _encode_piece(values[segment.variable]) + segment.after
 
 
-def _part(piece: str) -> Part:
+def _parse_segment(piece: str) -> PathSegment:
     match = _VARIABLE.search(piece)
     if match is None:
         if "{" in piece or "}" in piece or "*" in piece:
             raise TemplateError(f"has {piece!r}; variables must look like {{name}} or {{name*}}, in lowercase")
         if not piece or not _LITERAL.fullmatch(piece) or piece in {".", ".."}:
             raise TemplateError(f"has an invalid path segment {piece!r}")
-        return Part(piece)
+        return PathSegment(piece)
     before, after, many = piece[: match.start()], piece[match.end() :], bool(match[2])
     if not _LITERAL.fullmatch(before) or not _LITERAL.fullmatch(after) or (many and (before or after)):
         raise TemplateError(
@@ -135,33 +136,33 @@ def _part(piece: str) -> Part:
         )
     if match[1] == ID and many:
         raise TemplateError("has {id*}: an ID is a single path segment")
-    return Part(before, match[1], after, many)
+    return PathSegment(before, match[1], after, many)
 
 
-def _fits(part: Part, piece: str) -> bool:
-    if part.variable is None:
-        return piece == part.before
-    around = len(part.before) + len(part.after)
-    return len(piece) >= around and piece.startswith(part.before) and piece.endswith(part.after)
+def _fits(segment: PathSegment, piece: str) -> bool:
+    if segment.variable is None:
+        return piece == segment.before
+    around = len(segment.before) + len(segment.after)
+    return len(piece) >= around and piece.startswith(segment.before) and piece.endswith(segment.after)
 
 
-def _decode(part: Part, piece: str) -> str:
-    inner = piece[len(part.before) : len(piece) - len(part.after)]
-    decoded = _decode_segment(inner)
-    if decoded is not None and (is_id(decoded) if part.variable == ID else is_piece(decoded)):
+def _decode(segment: PathSegment, piece: str) -> str:
+    inner = piece[len(segment.before) : len(piece) - len(segment.after)]
+    decoded = _decode_piece(inner)
+    if decoded is not None and (is_id(decoded) if segment.variable == ID else is_piece(decoded)):
         return decoded
     raise PieceError(inner)
 
 
-def _encode_segment(text: str) -> str:
-    """Return `text` as one segment of a path or one value of a query, percent-encoded with nothing safe."""
+def _encode_piece(text: str) -> str:
+    """Return `text` percent-encoded with nothing safe."""
     return quote(text, safe="")
 
 
-def _decode_segment(text: str) -> str | None:
-    """Return a segment decoded once; None where its escapes are broken or it is no UTF-8.
+def _decode_piece(text: str) -> str | None:
+    """Return a piece of a path decoded once; None if its escapes are broken or it is not UTF-8.
 
-    Once only: a doubly encoded dot or slash keeps its per cent sign.
+    Since it is decoded only once, a doubly encoded dot or slash keeps its percent sign.
     """
     if _BROKEN_ESCAPE.search(text):
         return None

@@ -48,7 +48,7 @@ def listing_obstacle(profile: Profile) -> str | None:
 
 def _place_of(profile: Profile, listed: ListSpec) -> dict[str, str] | None:
     """Return the values of a list's variables from the profile; None if one is missing."""
-    return profile.spec.resources[listed.shows[0]].parse_scope(None, profile.variables)
+    return profile.spec.resources[listed.shows[0]].parse_account_group(None, profile.variables)
 
 
 def _listed_variable(profile: Profile, listed: ListSpec) -> str | None:
@@ -144,7 +144,7 @@ async def _lists(
         resource = listed.shows[0]
         place = _place_of(profile, listed)
         if place is not None:
-            pages.append(ListPage(resource, profile.spec.resources[resource].scope_of(place)))
+            pages.append(ListPage(resource, profile.spec.resources[resource].account_group_of(place)))
         elif (variable := _listed_variable(profile, listed)) is not None:
             values, problem, complete = await _values(client, variable)
             pages.extend(ListPage(resource, value) for value in values)

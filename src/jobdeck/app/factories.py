@@ -48,7 +48,7 @@ def lists_of(spec: ApiSpec) -> tuple[ListEndpoint, ...]:
             listed.shows[0],
             frozenset(listed.shows),
             listed.page,
-            grouped=bool(spec.resources[listed.shows[0]].place),
+            grouped=bool(spec.resources[listed.shows[0]].group_variables),
             cursor=listed.has_pages,
             active_statuses=listed.live,
             full_rows=listed.whole,

@@ -1,4 +1,4 @@
-"""The store in the shape that the engine asks for."""
+"""The engine's `Coordinator`, on top of the store."""
 
 import asyncio
 import json
@@ -40,60 +40,58 @@ from jobdeck.store.models import (
 from jobdeck.store.models import Denied as StoreDenied
 
 RETENTION_DAYS = 30
-"""Requests and observations older than this are forgotten, and ended jobs with them; watched ones and notes stay."""
+"""Requests, observations and ended jobs older than this are deleted; watched jobs and notes stay."""
 
 TIDY_AFTER_SECONDS = 20.0
-"""Not at the start, which should be quick, and not at all in a run that only takes a look."""
+"""Old data is deleted neither at the start, which should be quick, nor in a short run."""
 
 TIDY_EVERY_SECONDS = 86_400.0
-"""A screen may stay open for weeks."""
+"""Old data is deleted again and again, since a screen may stay open for weeks."""
 
 UNKNOWN_RETRY_SECONDS = 1.0
 
 AWAY_SECONDS = 1.0
-"""How often it is tried to send something while the store that a team shares is away."""
+"""Seconds between attempts to send a request while a team's store cannot be reached."""
 
 CHANGES_A_PAGE = 500
 
 FOCUS_SECONDS = 2.0
-"""How often what is on the screens is exchanged, and how often it is said again."""
+"""Seconds between exchanges of the jobs on the screens of all processes."""
 
 FOCUS_AGAIN_SECONDS = 10.0
+"""Seconds after which this process sends its unchanged focus again."""
 
 HISTORY = 100
-"""Exchanges of earlier runs that are fetched for a job somebody looks at."""
+"""Most exchanges of earlier runs that are loaded for the selected job."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class StorePermit(Permit):
-    """Leave that is on record; None when the store failed and the request goes unrecorded.
+    """A permit from the store; its `sequence` is that of the record, which is made before the request is sent."""
 
-    Its place in the order of sending is that of its record, which was made before it is sent.
-    """
-
+    # None when the store failed, and the request is sent unrecorded.
     grant: Grant | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WholeTeam:
-    """That the watch lists of a whole team are shown to `user`; `since` is where they were read.
-
-    `can_poll` says whether a profile has credentials.
-    """
+    """The wish to show `user` the watch lists of a whole team."""
 
     user: str
+    # The position in the change log at which the lists were read.
     since: Cursor | None = None
+    # Whether a profile has credentials.
     can_poll: Callable[[str], bool] = lambda _: True
 
 
 class StoreCoordinator:
-    """Keeps the engine's record in a store. With `listed`, what is watched goes on the watch list of next time.
+    """Keeps the engine's records in a store.
 
-    `newest` is the place in the order of sending of the newest request that was on record when the run began;
-    `on_incident` is called when something happened to the store. With a `team`, what others begin to watch, or watch
-    no more, is told.
+    If `listed` is set, watched jobs are saved on the watch list for the next run. `newest` is the sequence of the
+    newest request on record when this run began. `on_incident` is called after an incident of the store, such as its
+    loss. With a `team`, the engine learns which jobs its members begin or stop to watch.
     """
 
     def __init__(
@@ -109,10 +107,10 @@ class StoreCoordinator:
         self._store = store
         self._clock = clock
         self._listed = listed
-        self._apart: dict[str, bool] = {}
+        self._has_list_bucket: dict[str, bool] = {}
         self._targets: dict[JobKey, Target] = {}
         self._tidying: asyncio.Task[None] | None = None
-        self._learnt: dict[str, str] = {}
+        self._saved_estimates: dict[str, str] = {}
         self._newest = newest
         self._on_incident = on_incident
         self._focus: frozenset[JobKey] = frozenset()
@@ -123,11 +121,11 @@ class StoreCoordinator:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def watch(self, targets: Iterable[Target], now: Instant) -> None:
-        """Make targets known; the writer takes its orders in turn, so a later `acquire` finds them."""
+        """Add targets to the store; it carries out commands in order, so a later `acquire` finds them."""
         wanted: list[Target] = []
         others: list[Target] = []
         for target in targets:
-            # What another's list showed, and was taken off the screen, comes back as that other's.
+            # A job from another member's list that was removed from the screen and comes back stays that member's.
             theirs = self._team is not None and target.watched_by and self._team.user not in target.watched_by
             (others if theirs else wanted).append(target)
         self._targets.update((target.key, target) for target in wanted)
@@ -137,52 +135,52 @@ class StoreCoordinator:
             self._soon(self._store.watch(others, listed=False))
 
     def unwatch(self, keys: Iterable[JobKey], now: Instant) -> None:
-        """Take jobs off the watch list."""
-        gone = tuple(keys)
-        for key in gone:
+        """Remove jobs from the watch list."""
+        removed = tuple(keys)
+        for key in removed:
             self._targets.pop(key, None)
-        if gone and self._listed:
-            self._soon(self._store.unwatch(gone))
+        if removed and self._listed:
+            self._soon(self._store.unwatch(removed))
 
     def acknowledge(self, key: JobKey, now: Instant, *, acknowledged: bool) -> None:
-        """Annotate the job."""
+        """Save the acknowledgement with the job's notes."""
         self._soon(self._store.acknowledge([key], acknowledged=acknowledged))
 
     def set_focus(self, keys: Collection[JobKey]) -> None:
-        """Have the store told soon."""
+        """Set the focus for the next exchange with other processes, at most `FOCUS_SECONDS` from now."""
         self._focus = frozenset(keys)
 
     def set_limit(self, profile: str, limits: RateLimits, now: Instant, *, assumed: bool) -> None:
-        """Set the budgets that all processes share; lists are paid from that of polls unless they have their own."""
-        self._apart[profile] = limits.lists is not None
+        """Set the budgets that all processes share; list requests use that of polls unless they have their own."""
+        self._has_list_bucket[profile] = limits.lists is not None
         buckets = {POLL: limits.polls, LIST: limits.lists}
         per_minute = {bucket: max(1, int(limit)) for bucket, limit in buckets.items() if limit is not None}
         self._soon(self._store.set_limits(profile, per_minute, assumed=assumed))
 
     def save_estimates(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
-        """Save the durations, if they are others than last time."""
+        """Save the durations if they have changed."""
         data = json.dumps(durations, sort_keys=True, allow_nan=False)
-        if durations and self._learnt.get(profile) != data:
-            self._learnt[profile] = data
+        if durations and self._saved_estimates.get(profile) != data:
+            self._saved_estimates[profile] = data
             self._soon(self._store.save_estimates(profile, data))
 
     async def acquire(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
-        """Claim the request from the store; without a working one it goes unrecorded."""
+        """Claim the request from the store; if the store fails, the request is sent unrecorded."""
         if isinstance(request, Poll | FetchPart):
             outgoing = poll_request(request.key, url)
         elif isinstance(request, CancelJob):
             outgoing = OutgoingRequest(profile, url, method=request.method, job=request.key)
         else:
-            bucket = LIST if self._apart.get(profile) else POLL
+            bucket = LIST if self._has_list_bucket.get(profile) else POLL
             outgoing = OutgoingRequest(profile, url, bucket, lease=self._listed)
         try:
             (decided,) = await self._store.claim([outgoing])
         except StoreUnavailableError:
-            # What those who share the budget send is not known: nothing is sent until it is.
+            # Nothing is sent while the requests of those who share the budget are unknown.
             return Denied(now.later(AWAY_SECONDS), budget_exhausted=True)
         except StoreError:
             _log.exception("the database did not respond")
-            # Sent as late as the newest that is on record, for all that anybody knows.
+            # Without a record there is no sequence of its own: take that of the newest request on record.
             return StorePermit(self._newest)
         if not isinstance(decided, StoreDenied):
             self._newest = max(self._newest, decided.sequence)
@@ -195,18 +193,18 @@ class StoreCoordinator:
             in_cooldown=in_cooldown,
         )
 
-    async def record(self, permit: Permit, reply: PollResult, now: Instant) -> None:
-        """Complete what was granted."""
+    async def record(self, permit: Permit, result: PollResult, now: Instant) -> None:
+        """Save the result of a granted request."""
         grant = permit.grant if isinstance(permit, StorePermit) else None
         if grant is None:
             return
         try:
-            await self._store.complete([Answer(grant, reply.exchange, tuple(reply.observations))])
+            await self._store.complete([Answer(grant, result.exchange, tuple(result.observations))])
         except StoreError:
             _log.exception("a request was not recorded")
 
     async def abandon(self, permit: Permit, now: Instant) -> None:
-        """Release what was granted."""
+        """Release the permit's grant."""
         if isinstance(permit, StorePermit) and permit.grant is not None:
             try:
                 await self._store.release([permit.grant])
@@ -214,7 +212,7 @@ class StoreCoordinator:
                 _log.exception("a lease was not released")
 
     async def external_updates(self, is_watched: Callable[[JobKey], bool]) -> AsyncIterator[tuple[External, ...]]:
-        """Yield what other processes learn of watched jobs; meanwhile what is too old is forgotten, once a day."""
+        """Yield updates from other processes about watched jobs; meanwhile delete old data once a day."""
         self._tidying = asyncio.get_running_loop().create_task(self._tidy())
         cursor = None if self._team is None else self._team.since
         incident = self._store.incident
@@ -223,9 +221,9 @@ class StoreCoordinator:
                 if cursor is None:
                     cursor = await self._store.head()
                 await self._store.wait_for_change()
-                if (happened := self._store.incident) is not None and happened is not incident:
-                    incident = happened
-                    self._on_incident(happened)
+                if (newest := self._store.incident) is not None and newest is not incident:
+                    incident = newest
+                    self._on_incident(newest)
                 if focus := await self._exchange_focus():
                     yield focus
                 more = True
@@ -240,11 +238,11 @@ class StoreCoordinator:
             except StoreClosedError:
                 return
             except StoreError as error:
-                # Told by the store's own incident; the cursor stays where it was.
+                # The store reports it as an incident; the cursor stays where it was.
                 _log.info("changes of others cannot be read: %s", error)
 
     async def _exchange_focus(self) -> tuple[External, ...]:
-        """Say what is on the screen here, and return what is on those of others where that has changed."""
+        """Share the jobs on this screen, and return those on other screens if they have changed."""
         now = self._clock.now().mono
         if now < self._focus_due:
             return ()
@@ -271,7 +269,7 @@ class StoreCoordinator:
         return History(answered, timeline)
 
     async def close(self) -> None:
-        """Carry out every order so far, then close the store."""
+        """Finish all commands, then close the store."""
         if self._tidying is not None:
             self._tidying.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -287,7 +285,7 @@ class StoreCoordinator:
             await asyncio.sleep(TIDY_EVERY_SECONDS)
 
     async def _changes(self, after: Cursor) -> tuple[tuple[Change, ...] | None, Cursor, bool]:
-        """Return a page of changes (None: some after `after` are lost), the next cursor, and whether there are more."""
+        """Return the changes after a cursor (None if some are lost), the next cursor, and whether there are more."""
         try:
             changes, cursor = await self._store.changes(after, CHANGES_A_PAGE)
         except CursorLostError:
@@ -297,24 +295,27 @@ class StoreCoordinator:
     async def _updates_of(
         self, changes: Sequence[Change], is_watched: Callable[[JobKey], bool]
     ) -> tuple[External, ...]:
-        """Return what others' answers changed, read anew, what they showed as it was known, and what others said."""
+        """Return the updates for a page of changes.
+
+        They are new states, exchanges that showed no change, acknowledgements, and with a team its watchers.
+        """
         ours = self._store.client
         answered = [one for one in changes if one.kind is ChangeKind.ANSWERED and one.client != ours]
         changed = {key: one.sequence for one in answered for key in one.keys if is_watched(key)}
-        seen = {key: one for one in answered for key in one.seen if is_watched(key) and key not in changed}
-        sequences = {one.sequence for one in seen.values()} | set(changed.values())
+        unchanged = {key: one for one in answered for key in one.seen if is_watched(key) and key not in changed}
+        sequences = {one.sequence for one in unchanged.values()} | set(changed.values())
         records = await self._store.records(number for number in sequences if number is not None)
         updates = await self._load(changed, records)
         now = self._clock.now()
-        for key, change in seen.items():
+        for key, change in unchanged.items():
             record = records.get(change.sequence or 0)
             exchange = record.at(now) if record is not None else None
             if exchange is not None:
                 self._newest = max(self._newest, exchange.sequence)
                 updates.append(ExternalSighting(key, exchange, now.later((change.at_us - now.us) / 1e6)))
-        said = (one for one in changes if one.kind is ChangeKind.ANNOTATED and one.client != ours)
-        if about := {key: None for one in said for key in one.keys if is_watched(key)}:
-            notes = await self._store.annotations(about)
+        annotations = (one for one in changes if one.kind is ChangeKind.ANNOTATED and one.client != ours)
+        if annotated := {key: None for one in annotations for key in one.keys if is_watched(key)}:
+            notes = await self._store.annotations(annotated)
             updates += (
                 ExternalAcknowledgement(key, note.acknowledged, note.acknowledger) for key, note in notes.items()
             )
@@ -325,37 +326,36 @@ class StoreCoordinator:
     async def _watchers_of(
         self, team: WholeTeam, changes: Sequence[Change], is_watched: Callable[[JobKey], bool]
     ) -> list[External]:
-        """Return who watches by now what anybody began to watch, or watches no more."""
+        """Return the present watchers of the jobs that anybody began or stopped to watch."""
         lists = [one for one in changes if one.kind in {ChangeKind.WATCHED, ChangeKind.UNWATCHED}]
-        shown = {key: None for one in lists for key in one.keys if is_watched(key)}
+        ours = {key: None for one in lists for key in one.keys if is_watched(key)}
         begun = [one for one in lists if one.kind is ChangeKind.WATCHED and one.client != self._store.client]
         new = {key: None for one in begun for key in one.keys if not is_watched(key) and team.can_poll(key.profile)}
-        if not shown and not new:
+        if not ours and not new:
             return []
-        found = {job.key: job for job in await self._watched_now({*shown, *new})}
+        found = {job.key: job for job in await self._watched_now({*ours, *new})}
         updates: list[External] = [
             ExternalWatchers(key, found[key].target.watched_by, found[key]) for key in new if key in found
         ]
-        # What one has just added is not yet on anybody's list, perhaps.
-        gone = (key for key in shown if key not in found and key not in self._targets)
-        updates += (ExternalWatchers(key, ()) for key in gone)
-        updates += (ExternalWatchers(key, found[key].target.watched_by) for key in shown if key in found)
+        # A job that was just added here may not be on a saved list yet.
+        unwatched = (key for key in ours if key not in found and key not in self._targets)
+        updates += (ExternalWatchers(key, ()) for key in unwatched)
+        updates += (ExternalWatchers(key, found[key].target.watched_by) for key in ours if key in found)
         return updates
 
     async def _watched_now(self, of: Collection[JobKey] | None = None) -> list[Job]:
-        """Return watched jobs as they are saved, acknowledged where that is noted."""
+        """Return watched jobs in their saved states, with their acknowledgements."""
         jobs = await self._store.watched(self._clock.now(), of=of)
         notes = await self._store.annotations(job.key for job in jobs)
         self._newest = max((self._newest, *(job.sequence for job in jobs)))
         return [notes[job.key].applied_to(job) if job.key in notes else job for job in jobs]
 
     async def _everything(self) -> tuple[External, ...]:
-        """Return every job: the database is another one now, or changes were purged before they were read.
-
-        Another one knows none of this run's jobs.
-        """
+        """Return updates for every job: the database was replaced, or changes were purged before they were read."""
+        # A new database has none of this run's jobs.
         self.watch(tuple(self._targets.values()), self._clock.now())
-        keys = [saved.last.key for name in tuple(self._apart) for saved in await self._store.jobs(name)]
+        profiles = tuple(self._has_list_bucket)
+        keys = [saved.last.key for profile in profiles for saved in await self._store.jobs(profile)]
         updates = await self._load(dict.fromkeys(keys), {})
         if self._team is not None:
             begun = (job for job in await self._watched_now() if self._team.can_poll(job.key.profile))
@@ -363,7 +363,7 @@ class StoreCoordinator:
         return tuple(updates)
 
     async def _load(self, keys: Mapping[JobKey, int | None], records: Mapping[int, RequestRecord]) -> list[External]:
-        """Return jobs as they are saved, each with the exchange that showed it where that is among the records."""
+        """Return updates with the saved states of jobs, each with the exchange that showed it if it is in `records`."""
         saved, now = await self._store.load(keys), self._clock.now()
         updates: list[External] = []
         for key, found in saved.items():
@@ -375,10 +375,12 @@ class StoreCoordinator:
             updates.append(ExternalUpdate(job, exchange, result_missing=missing))
         return updates
 
-    def _soon(self, order: Coroutine[Any, Any, Any]) -> None:
+    def _soon(self, command: Coroutine[Any, Any, Any]) -> None:
+        """Run a command of the store in a task; errors are logged."""
+
         async def carry_out() -> None:
             try:
-                await order
+                await command
             except StoreError:
                 _log.exception("the database rejected a command")
 

@@ -29,7 +29,7 @@ from jobdeck.http.charset import charset_of
 from jobdeck.http.http_head import Head, read_head
 from jobdeck.http.json_text import json_text
 from jobdeck.http.problem_draft import ProblemDraft
-from jobdeck.http.problems import fault_of_status, kind_of_status, read_error
+from jobdeck.http.problems import kind_of_status, problem_of_status, read_error
 from jobdeck.http.redirects import describe_redirect
 from jobdeck.http.repair import repair
 from jobdeck.http.throttling import is_throttled
@@ -95,14 +95,14 @@ def _read_part(spec: ApiSpec, response: ResponseBody) -> tuple[Part, ParsedBody]
         for part in resource.parts:
             if part is Part.RESULT and resource.result is not None and "$" in resource.result.path:
                 continue
-            read = extractor.part(name, part, response, "", None, record=True)
+            read = extractor.part(name, part, response, "", None, keep_matches=True)
             if any(one.stages or one.result is not None for one in read.observations):
                 return part, read
     return None
 
 
 def _parse_job(extractor: Extractor, resource: str, body: ResponseBody) -> ParsedBody:
-    return extractor.job(resource, body, None, record=True)
+    return extractor.job(resource, body, None, keep_matches=True)
 
 
 def _read_leniently(parse: Parse, response: ResponseBody, *, one: bool) -> ParsedBody:
@@ -126,7 +126,7 @@ def _refusal(spec: ApiSpec, head: Head | None, body: bytes) -> ProblemDraft | No
     if head is None or kind is None or head.status in spec.phases.by_http_status:
         return None
     destination = describe_redirect(head.headers.get("location"), "")
-    return fault_of_status(head.status, kind, body, destination, read_error(body))
+    return problem_of_status(head.status, kind, body, destination, read_error(body))
 
 
 def _throttled(spec: ApiSpec, body: bytes, read: ParsedBody) -> ParsedBody:

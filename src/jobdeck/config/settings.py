@@ -445,14 +445,14 @@ def _short_variable(
     text = _text(body, name, where)
     if text is None or name in known:
         return text
-    if name == "account_group" and any(resource.place for resource in spec.resources.values()):
+    if name == "account_group" and any(resource.group_variables for resource in spec.resources.values()):
         raise ConfigError(f"{where}: {spec.name} does not use {name}")
     return None
 
 
 def _path_value(spec: ApiSpec, name: str, text: str, where: str) -> str:
     """Return the value of a variable, without slashes around it if it is part of a path."""
-    resources = [resource for resource in spec.resources.values() if name in resource.place]
+    resources = [resource for resource in spec.resources.values() if name in resource.group_variables]
     if not resources:
         return text
     if name in _SHORT_VARIABLES and not is_id(text):

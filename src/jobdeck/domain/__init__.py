@@ -1,1 +1,1 @@
-"""What is true: jobs, what was asked about them, and what came of it. Standard library only; no clock, no I/O."""
+"""Jobs, the requests about them and the rules by which they change. Standard library only; no clock, no I/O."""

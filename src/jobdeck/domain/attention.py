@@ -1,4 +1,4 @@
-"""The order of need: which job a person should look at first, and how well each is seen."""
+"""The order of need: which job a person should look at first, and whether its state is stale or unreachable."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from jobdeck.domain.job import Job
 
 Rank: TypeAlias = tuple[int, int, int]
-"""Class of need, time of entering it (the newest first), order of arrival. No two rows of a list share one."""
+"""Class of need, time of entering it (newest first), order of arrival. No two rows of a list have the same rank."""
 
 ACKNOWLEDGED_RANK = 7
-"""The class of need of what a person has acknowledged: below all others."""
+"""The class of need of an acknowledged job: below all others."""
 
 STALE_FACTOR = 3.0
 """A job is stale when its age is past this many times its expected interval."""
 
 UNREACHABLE_FAILURES = 2
-"""A job is unreachable when this many of its newest exchanges failed in a row: one failure may be a hiccup."""
+"""A job is unreachable when its newest exchanges, at least this many, failed: a single failure may be a hiccup."""
 
 
 class Attention(IntEnum):
-    """Classes of need; the smaller, the sooner a person should look."""
+    """Classes of need, the most urgent first."""
 
     FAILED = 0
     STALLED = 1
@@ -38,20 +38,20 @@ class Attention(IntEnum):
 
 
 def stale(job: Job, now: Instant) -> bool:
-    """Whether the last good answer is older than the job's interval explains; never for an ended job."""
+    """Whether the last good answer is older than the job's polling interval explains; False for an ended job."""
     age = job.age(now)
     return not job.terminal and age is not None and age > STALE_FACTOR * job.interval
 
 
 def unreachable(job: Job) -> bool:
-    """Whether the newest exchanges about an unfinished job, or all of its profile, failed: its row shows the past."""
+    """Whether the newest exchanges about an unfinished job, or all of its profile, failed: its row may be outdated."""
     if job.terminal:
         return False
     return job.failures >= UNREACHABLE_FAILURES or job.outage is not None or (job.failures > 0 and job.observed is None)
 
 
 def fails_alone(job: Job) -> bool:
-    """Whether the newest exchange failed for a reason of its own: not found, refused; its profile may be fine."""
+    """Whether the newest exchange failed because of this job alone ("not found", …); its profile may be fine."""
     problem = job.problem
     if problem is None or job.outage is not None:
         return False
@@ -59,10 +59,9 @@ def fails_alone(job: Job) -> bool:
 
 
 def stalled(job: Job, now: Instant) -> bool:
-    """Whether a running job that we do see has not moved for much longer than jobs of its kind take, if that is known.
+    """Whether a running job has not changed for much longer than jobs of its kind usually take, where that is known.
 
-    Only a look that tells of stages and progress shows that neither moved: a list's row may say no more than that the
-    job still runs.
+    Only a full answer counts, since a list row has no stages.
     """
     if job.phase is not Phase.RUNNING or job.changed is None or job.whole is None or job.stall_after is None:
         return False
@@ -87,9 +86,9 @@ def attention(job: Job, now: Instant) -> Attention:
 
 
 def rank(job: Job, now: Instant, before: Rank | None, arrival: int) -> Rank:
-    """Return where a job stands among others: as `before` for as long as its class of need is the same.
+    """Return a job's rank; it stays `before` as long as its class of need stays the same.
 
-    So a line stays where a reader's eye is while progress ticks in many of them at once.
+    So a row does not move under the reader's eye while many jobs make progress at once.
     """
     need = ACKNOWLEDGED_RANK if job.acknowledged else int(attention(job, now))
     if before is not None and before[0] == need:

@@ -1,4 +1,4 @@
-"""What came of a request to cancel a job. Whether the job was cancelled, only its own answer tells."""
+"""The result of a request to cancel a job. Only the job's own answer shows whether it was cancelled."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,10 @@ from jobdeck.domain.problem import Problem, ProblemKind
 
 
 class CancelOutcome(StrEnum):
-    """`UNKNOWN` says that the request may or may not have arrived, or that its answer cannot be understood."""
+    """The server's answer to a cancel request.
+
+    `UNKNOWN`: the request may not have arrived, or its answer cannot be understood.
+    """
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
@@ -19,7 +22,7 @@ class CancelOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CancelResult:
-    """What came of a request to cancel a job: its exchange, None when it was not sent, and why it was not accepted."""
+    """The outcome of a cancel request, why it was not accepted, and its exchange (None when it was not sent)."""
 
     outcome: CancelOutcome
     problem: Problem | None = None
@@ -27,9 +30,9 @@ class CancelResult:
 
     @classmethod
     def of(cls, exchange: Exchange) -> "CancelResult":
-        """Return what an exchange means: no answer, or one that is neither yes nor no, leaves it open.
+        """Return the result of an exchange: `UNKNOWN` without an answer, or with one that is neither yes nor no.
 
-        So does a 408: whoever sends it, a proxy mostly, did not wait for the answer.
+        A 408 is `UNKNOWN`, too: its sender, mostly a proxy, did not wait for the API's answer.
         """
         problem, status = exchange.problem, exchange.http_status or 0
         if problem is None:
@@ -39,23 +42,23 @@ class CancelResult:
 
     @classmethod
     def not_sent(cls, problem: Problem) -> "CancelResult":
-        """Return that nothing was sent, and why."""
+        """Return the result of a cancel request that was not sent because of `problem`."""
         return cls(CancelOutcome.NOT_SENT, problem)
 
     def describe(self, job: Job | None = None) -> str:
-        """Return it in one line; `job` is the job as its own answer has shown it since, where it has."""
+        """Return the result in one line; `job` is the job as its own later answer showed it, if there was one."""
         problem = self.problem
-        said = "" if problem is None else problem.message
+        message = "" if problem is None else problem.message
         match self.outcome:
             case CancelOutcome.ACCEPTED:
                 return "cancel request accepted"
             case CancelOutcome.NOT_SENT:
-                return f"not sent: {said}"
+                return f"not sent: {message}"
             case CancelOutcome.UNKNOWN:
                 kind = problem.kind.label if problem is not None else "no response"
-                return f"unknown whether the server accepted it: {kind}: {said}"
+                return f"unknown whether the server accepted it: {kind}: {message}"
             case CancelOutcome.REFUSED:
-                return f"{self._refusal(job)}: {said}"
+                return f"{self._refusal(job)}: {message}"
 
     def _refusal(self, job: Job | None) -> str:
         problem = self.problem
@@ -77,4 +80,4 @@ _REFUSALS = frozenset(
         ProblemKind.RATE_LIMIT,
     }
 )
-"""Problems by the words of an answer whose status is good."""
+"""Kinds of problem that mean a refusal although the HTTP status is 2xx."""

@@ -1,4 +1,4 @@
-"""The URL of a PostgreSQL database, taken apart: what of it may be shown, and what is secret."""
+"""The URL of a PostgreSQL database, split into the parts that may be shown and those that are secret."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ _ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrl:
-    """Where a database is; `text` is the whole URL, and like the password never shown."""
+    """The parts of a database's URL. `text` is the whole URL; like the password, it is never shown."""
 
     host: str
     port: str
@@ -28,12 +28,12 @@ class DatabaseUrl:
 
     @property
     def server(self) -> str:
-        """The name or address of the server, or the directory of its socket; empty where the URL names none."""
+        """The name or address of the server, or the directory of its socket; empty if the URL has neither."""
         return self.host or dict(self.options).get("host", "")
 
     @property
     def tls_mode(self) -> str | None:
-        """What the URL says of TLS (``sslmode``); None when nothing."""
+        """The URL's ``sslmode``; None if it has none."""
         return dict(self.options).get("sslmode")
 
     @property
@@ -43,7 +43,7 @@ class DatabaseUrl:
 
 
 def parse_database_url(text: str) -> DatabaseUrl | None:
-    """Return a URL such as ``postgresql://USER:PASSWORD@HOST:PORT/DATABASE`` taken apart; None for anything else."""
+    """Return the parts of a URL such as ``postgresql://USER:PASSWORD@HOST:PORT/DATABASE``; None for any other text."""
     found = _URL.fullmatch(text)
     if found is None:
         return None
@@ -59,5 +59,5 @@ def parse_database_url(text: str) -> DatabaseUrl | None:
 
 
 def _plain(text: str) -> str:
-    """Return text without percent-encoding."""
+    """Return `text` with percent-encoding decoded."""
     return _ESCAPED.sub(lambda part: bytes.fromhex(part[0].replace("%", "")).decode("utf-8", "replace"), text)

@@ -1,4 +1,4 @@
-"""Jobs that end while somebody watches: which ones, and how that is told in one line."""
+"""Jobs that ended while they were watched, and a line that describes them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +12,10 @@ _ORDER = (Phase.FAILED, Phase.PARTIAL, Phase.CANCELLED, Phase.SUCCEEDED)
 
 
 def newly_ended(events: Iterable[Event], jobs: Mapping[JobKey, Job]) -> tuple[Job, ...]:
-    """Return the jobs that the events show to have ended, each once, in their order.
+    """Return the jobs that ended by these events, each once, in the order of the events.
 
-    A job that had ended before anybody watched it is none of them: where the server gives no dates, one that had
-    ended at the first look is taken for such, unless the answer that accepted it is known.
+    A job that ended before it was watched is left out. Without dates from the server, a job that had ended at its
+    first observation counts as such, unless the answer that accepted it is known.
     """
     found: dict[JobKey, Job] = {}
     for event in events:
@@ -28,7 +28,7 @@ def newly_ended(events: Iterable[Event], jobs: Mapping[JobKey, Job]) -> tuple[Jo
 
 
 def describe_ends(jobs: Sequence[Job]) -> str:
-    """Return ends as one line: a job with its error, or how many there are of each sort."""
+    """Return one line: a single job with its error, or the number of jobs in each phase."""
     if len(jobs) == 1:
         job = jobs[0]
         why = one_line(" ".join(job.reason), 120)
@@ -39,7 +39,7 @@ def describe_ends(jobs: Sequence[Job]) -> str:
 
 
 def _ended_before(job: Job) -> bool:
-    """Whether a job that had ended at the first look had done so before it was watched."""
+    """Whether a job that had ended at its first observation ended before it was watched."""
     end_us = job.ended_us or job.updated_us
     if end_us is None and job.run > 1:
         return False

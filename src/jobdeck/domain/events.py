@@ -1,4 +1,4 @@
-"""What changed, as frozen facts: the only thing that leaves the registry."""
+"""Events: what changed about jobs and profiles. The registry publishes nothing else."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,7 +11,7 @@ from jobdeck.domain.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class JobAdded:
-    """A target is being watched from now on."""
+    """A target was added to the watch list."""
 
     at: Instant
     key: JobKey
@@ -19,7 +19,7 @@ class JobAdded:
 
 @dataclass(frozen=True, slots=True)
 class JobRemoved:
-    """A target is no longer watched; the remote job goes on."""
+    """A target was removed from the watch list; the remote job goes on."""
 
     at: Instant
     key: JobKey
@@ -27,7 +27,7 @@ class JobRemoved:
 
 @dataclass(frozen=True, slots=True)
 class PhaseChanged:
-    """The server's status changed; `before` and `after` are phases, `status` the server's own new word."""
+    """The status of a job changed; `status` is the new one, in the server's words."""
 
     at: Instant
     key: JobKey
@@ -51,7 +51,7 @@ class StageChanged:
 
 @dataclass(frozen=True, slots=True)
 class ProgressChanged:
-    """A job's progress, or that of one of its stages (`stage`), moved; fractions or None."""
+    """The progress of a job, or of its stage `stage`, changed; fractions within 0–1, or None."""
 
     at: Instant
     key: JobKey
@@ -62,7 +62,7 @@ class ProgressChanged:
 
 @dataclass(frozen=True, slots=True)
 class ProblemMet:
-    """An exchange about a job gave no observation; the job's state is untouched."""
+    """An exchange about a job gave no observation, the last of `failures` in a row; the job's state is unchanged."""
 
     at: Instant
     key: JobKey
@@ -81,7 +81,7 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True)
 class RunBegan:
-    """An ID that had been seen is used again, or tried again: `run` counts its runs, `message` says how that shows."""
+    """A known ID began a new run: it is reused or retried. `run` counts its runs, `message` names the evidence."""
 
     at: Instant
     key: JobKey
@@ -91,7 +91,7 @@ class RunBegan:
 
 @dataclass(frozen=True, slots=True)
 class AnomalyMet:
-    """The server contradicted what cannot change, such as the end of a job."""
+    """The server contradicted a fact that cannot change, such as the end of a job."""
 
     at: Instant
     key: JobKey
@@ -100,7 +100,7 @@ class AnomalyMet:
 
 @dataclass(frozen=True, slots=True)
 class ProfileHalted:
-    """A profile asks nothing any more until it is resumed, because its key was refused."""
+    """A profile sends no requests until it is resumed, because its key was rejected."""
 
     at: Instant
     profile: str
@@ -109,7 +109,7 @@ class ProfileHalted:
 
 @dataclass(frozen=True, slots=True)
 class OutageBegan:
-    """The newest requests of a profile all failed for a reason that is not one job's: its jobs are unreachable."""
+    """A profile's newest requests all failed, and not because of one job: all of its jobs are unreachable."""
 
     at: Instant
     profile: str
@@ -118,7 +118,7 @@ class OutageBegan:
 
 @dataclass(frozen=True, slots=True)
 class OutageEnded:
-    """A profile was answered again, `seconds` after its outage was noticed."""
+    """A profile received an answer again, `seconds` after its outage was noticed."""
 
     at: Instant
     profile: str
@@ -127,7 +127,7 @@ class OutageEnded:
 
 @dataclass(frozen=True, slots=True)
 class SleepNoticed:
-    """The machine slept for about `seconds`; one paced round of looks follows."""
+    """The machine slept for about `seconds`; every job is polled once, within the rate limit."""
 
     at: Instant
     seconds: float

@@ -1,4 +1,4 @@
-"""One HTTP request and what came of it: the unit of the request ledger."""
+"""One HTTP request and its outcome: the unit of the record of requests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,42 +10,41 @@ from jobdeck.domain.problem import Problem
 from jobdeck.domain.ratelimit import RateWindow
 
 ExchangeId: TypeAlias = tuple[int, int, JobKey | None]
-"""Which exchange: its place in the order of sending, when it began, and the job it was about. In a recording all may
-have one place, and some servers give every answer the same request ID."""
+"""Sequence, start and job: recordings may lack sequences, and some servers give every answer the same request ID."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request that was sent. There are no headers here, so that no credential can be kept with it.
-
-    `job` is None for a list request, `date_us` what the server's clock said (microseconds since the epoch, whole
-    seconds). `request_id` is what the answer's header said, else its body;
-    `duration` is in seconds from sending to the last byte, `size` in decoded bytes. `sequence` is its place in the
-    order of sending, among all requests of all processes that share a store. `part` is what was asked for where it
-    was a part of the job alone, which tells nothing of its state.
-    """
+    """A request that was sent, and its outcome. It has no headers, so that no credential can be kept with it."""
 
     profile: str
     method: str
     url: str
     started: Instant
+    # Seconds from sending to the last byte.
     duration: float
+    # None for a list request.
     job: JobKey | None = None
     http_status: int | None = None
+    # From the answer's header, else from its body.
     request_id: str | None = None
     body_request_id: str | None = None
     trace_id: str | None = None
+    # Decoded bytes.
     size: int = 0
+    # The server's clock: microseconds since the epoch, whole seconds.
     date_us: int | None = None
     problem: Problem | None = None
+    # The order of sending, among the requests of all processes that share a store.
     sequence: int = 0
+    # Set when only this part of the job was requested; such an answer does not show the job's state.
     part: MissingPart | None = None
 
     @property
     def clock_offset(self) -> float | None:
-        """Seconds that the server's clock is ahead of ours, to about a second; None when it did not say.
+        """Seconds that the server's clock is ahead of ours, to about a second; None without a date.
 
-        The server wrote its date at some moment of the exchange, cut to whole seconds: the middle is assumed.
+        The server wrote its date at some moment of the exchange, cut to whole seconds: we assume the middle.
         """
         if self.date_us is None:
             return None
@@ -59,25 +58,23 @@ class Exchange:
 
     @property
     def id(self) -> ExchangeId:
-        """What tells it from every other exchange."""
+        """The identity of this exchange among all others."""
         return self.sequence, self.started.us, self.job
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeContent:
-    """What is in memory of an answer, without any credential: headers, what they say of the rate limit, the body.
-
-    Of the headers there are those that matter. The body is as it came, None when it was too large to keep; of an
-    error's there may be the beginning alone.
-    """
+    """The part of an answer that is kept in memory, without credentials."""
 
     exchange: Exchange
+    # Only the headers worth showing.
     headers: tuple[tuple[str, str], ...] = ()
     windows: tuple[RateWindow, ...] = ()
+    # As received; None when it was too large to keep. An error's body may be cut.
     body: bytes | None = None
 
 
 def first_clock_offset(exchanges: Sequence[Exchange]) -> float | None:
-    """Return the clock offset of the first that tells one, in tenths of a second."""
+    """Return the clock offset of the first exchange that has one, in seconds, rounded to tenths."""
     offsets = (item.clock_offset for item in exchanges)
     return next((round(offset, 1) for offset in offsets if offset is not None), None)

@@ -1,4 +1,4 @@
-"""Numbers and times as text for people: short, of steady width, never more exact than what is known."""
+"""Numbers and times as text for people: short, of steady width, never more precise than what is known."""
 
 import re
 
@@ -30,7 +30,7 @@ def format_duration(seconds: float) -> str:
 
 
 def parse_duration(text: str) -> float | None:
-    """Return the seconds of a length of time (``90``, ``45s``, ``1h30m``, ``2d``); None for what is none."""
+    """Return the seconds of a length of time (``90``, ``45s``, ``1h30m``, ``2d``); None for any other text."""
     if re.fullmatch(r"\d{1,9}", text, re.ASCII):
         return float(text)
     if not _LENGTH.fullmatch(text):
@@ -48,8 +48,8 @@ def format_latency(seconds: float) -> str:
 def format_eta(low: float, high: float) -> str:
     """Return the range of seconds in which an end is likely (``20–45s``, ``4–7m``, ``<20s``): at most six cells.
 
-    Rounded outwards, and to steps that a reader would round to, so that it is never more exact than it is. Once the
-    whole range has passed, by how much (``+35s``).
+    The range is rounded outwards, to steps a reader would use, so that it never looks more precise than it is. Once
+    all of it has passed, the text says by how much (``+35s``).
     """
     if high <= -1:
         return f"+{_format_roughly(-high)}"
@@ -87,25 +87,25 @@ def format_datetime(us: int) -> str:
 
 
 def format_recent(us: int, now: Instant) -> str:
-    """Return the time of day of a moment, with its date when that is not today's."""
+    """Return the time of day of a moment, with its date unless it is today."""
     return format_time(us) if _same_day(us, now.us) else format_datetime(us)
 
 
 def format_moment(us: int, now: Instant, cells: int) -> str:
-    """Return the time of day of a moment; where its date would take more than `cells`, how long ago it was."""
+    """Return a moment as `format_recent` does; if that is wider than `cells`, how long ago it was."""
     moment = format_recent(us, now)
     return moment if len(moment) <= cells else f"{format_duration((now.us - us) / 1e6)} ago"
 
 
 def format_rate_unit(seconds: float) -> str:
-    """Return the unit of a rate: ``s``, ``min``, ``h``, ``day``, or so many of one (``10s``)."""
+    """Return the unit of a rate: ``s``, ``min``, ``h``, ``day``, or a length of time (``10s``)."""
     names = {1: "s", _MINUTE: "min", _HOUR: "h", _DAY: "day", 7 * _DAY: "week", 30 * _DAY: "month"}
     whole = round(seconds)
     return names.get(whole) or (f"{whole}s" if whole < _MINUTE else format_duration(whole))
 
 
 def format_percent(fraction: float) -> str:
-    """Return a fraction as a percentage that never says 100 or 0 before it is true."""
+    """Return a fraction as a percentage: 100% only when it is complete, 0% only when it is zero."""
     if 0.0 < fraction < 0.01:
         return "<1%"
     return f"{int(fraction * 100 + 1e-9)}%"
@@ -121,12 +121,12 @@ def format_size(count: int) -> str:
 
 
 def describe_dropped_result(count: int | None) -> str:
-    """Return what to say of a result that was too large to keep; nothing where there is none."""
+    """Return a note on a result of `count` bytes that was too large to keep; empty for None."""
     return "" if count is None else f"result {format_size(count)}, too large to keep"
 
 
 def describe_evicted_result(count: int | None) -> str:
-    """Return what to say of a result that had to make room for others; nothing where there is none."""
+    """Return a note on a result of size `count` that had to make room for others; empty for None."""
     return "" if count is None else f"result {format_size(count)}, no longer in memory"
 
 

@@ -13,10 +13,10 @@ class Instant:
     mono: float
 
     def since(self, earlier: "Instant") -> float:
-        """Seconds from `earlier` to this moment, never negative.
+        """Return the seconds from `earlier` to this moment, never negative.
 
-        The monotonic clock decides, unless the wall clock shows more: a laptop's sleep, which the monotonic
-        clock of some systems does not count, must not make an old answer look young.
+        The monotonic clock decides, unless the wall clock shows more: some monotonic clocks stop while a laptop
+        sleeps, which must not make an old answer look young.
         """
         return max(self.mono - earlier.mono, (self.us - earlier.us) / 1e6, 0.0)
 
@@ -26,7 +26,7 @@ class Instant:
 
 
 class Clock(Protocol):
-    """The source of every moment; injected, so that tests and replays own the time."""
+    """The source of every moment; injected, so that tests and replays control the time."""
 
     def now(self) -> Instant:
         """Return this moment."""
@@ -34,7 +34,7 @@ class Clock(Protocol):
 
 
 def date_of(us: int) -> datetime | None:
-    """Return microseconds since the epoch as a date in UTC; None outside the years 1–9999, which have none."""
+    """Return microseconds since the epoch as a date in UTC; None outside the years 1–9999."""
     try:
         return datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000)
     except (OverflowError, OSError, ValueError):
@@ -42,6 +42,6 @@ def date_of(us: int) -> datetime | None:
 
 
 def utc(us: int) -> str:
-    """Render microseconds since the epoch as RFC 3339 in UTC with milliseconds; ``?`` where there is no date."""
+    """Return microseconds since the epoch as RFC 3339 in UTC with milliseconds; ``?`` outside the years 1–9999."""
     moment = date_of(us)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment is not None else "?"

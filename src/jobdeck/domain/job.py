@@ -1,4 +1,4 @@
-"""A job, and what is known of it."""
+"""A job and its state."""
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -11,27 +11,27 @@ _SHORT = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.PARTIAL})
 
 
 DROPPED_RESULT = "result too large to keep"
-"""The fact that says of how many bytes a result is that was too large to keep."""
+"""Name of the fact that holds the size, in bytes, of a result that was too large to keep."""
 
 EVICTED_RESULT = "result not in memory"
-"""The fact that says of how many characters a result is that had to make room for others; it can be had again."""
+"""Name of the fact that holds the size, in characters, of a result removed from memory; it can be fetched again."""
 
 
 class Source(StrEnum):
-    """Where the state that is shown of a job comes from, the least reliable first.
-
-    Only `ANSWER`, the job's own answer to a request of this run, decides an exit code.
-    """
+    """The source of a job's state, the least reliable first; only `ANSWER` decides an exit code."""
 
     NONE = "none"
+    # An earlier run of jobdeck.
     MEMORY = "memory"
     LIST = "list"
+    # Another process that shares the store.
     PEER = "peer"
+    # The job's own answer to a request of this run.
     ANSWER = "answer"
 
 
 class Part(StrEnum):
-    """What of a job may have a URL of its own, beside that of its answer."""
+    """The parts of a job that may have a URL of their own."""
 
     STAGES = "stages"
     RESULT = "result"
@@ -39,59 +39,61 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MissingPart:
-    """A part that a job's answer has not, and where it is: at `url`, empty where the API's page says so.
-
-    `tries` counts the requests for it that failed.
-    """
+    """A part that a job's answer lacks, and that another URL has."""
 
     part: Part
+    # Empty where the API's definition gives the URL.
     url: str = ""
+    # Failed requests for it.
     tries: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class JobKey:
-    """What identifies a job: the profile it is asked through, its account group if the API has one, its ID."""
+    """The identity of a job: the profile that polls it, its account group if the API has those, its ID."""
 
     profile: str
     account_group: str | None
     id: str
 
     def __str__(self) -> str:
-        """Render as a target that parses back to this key."""
+        """Return a target that parses back to this key."""
         return f"{self.profile}:{self.account_group}/{self.id}" if self.account_group else f"{self.profile}:{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a user named: which job, of which of its API's resources, and what the answer that accepted it said.
-
-    `accepted` says that there was such an answer; `retry_after` is how many seconds it asked to wait before the first
-    poll. `batch` is the name of what it was added with, empty where it was added alone; `replaces_batch` says that a
-    person gave that name, so that it takes the place of another. `watched_by` names who of a team watches it, empty
-    where that is not known, as in a list of one's own.
-    """
+    """A watched job as the user named it, with the details of the answer that accepted it."""
 
     key: JobKey
+    # The API's name.
     provider: str
     resource: str
     accepted_request_id: str | None = None
     accepted_trace_id: str | None = None
+    # Whether the answer that accepted the job is known.
     accepted: bool = field(default=False, compare=False)
+    # Seconds that this answer asked to wait before the first poll.
     retry_after: float | None = field(default=None, compare=False)
+    # The name of the batch that it was added with, empty if it was added alone.
     batch: str = field(default="", compare=False)
+    # Whether a person gave the batch's name, so that it replaces another batch.
     replaces_batch: bool = field(default=False, compare=False)
+    # The members of a team who watch it; empty where that is unknown, as in a private list.
     watched_by: tuple[str, ...] = field(default=(), compare=False)
 
-    def in_batch(self, known: str) -> "Target":
-        """Return the target of a job that was in the batch `known`: there it stays, unless another replaces it."""
-        batch = self.batch if self.replaces_batch or not known else known
+    def in_batch(self, current: str) -> "Target":
+        """Return the target of a job whose batch is `current`; this target's batch counts only if it replaces others.
+
+        An empty `current` is always replaced.
+        """
+        batch = self.batch if self.replaces_batch or not current else current
         return replace(self, batch=batch, replaces_batch=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledger:
-    """Who of a team acknowledged a job, and when."""
+    """The member of a team who acknowledged a job, and when (microseconds since the epoch)."""
 
     name: str
     at_us: int
@@ -113,7 +115,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class JobError:
-    """A job's own failure, in the server's words. `details` is JSON text in ASCII, or None."""
+    """A job's own failure, in the server's words; `details` is JSON text in ASCII, or None."""
 
     code: str | None = None
     message: str | None = None
@@ -122,32 +124,32 @@ class JobError:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one good exchange told about one job.
-
-    `progress` is None or a fraction within 0–1. `result` is JSON text in ASCII: immutable, compact, and parsed
-    only when somebody looks. `facts` are further scalar fields of the answer by name. `whole` is False for a
-    list row that says nothing of stages, error and result: what was known of those stays. `note` says in words how the
-    answer was damaged, None when it was not. `attempt` and `started_us` tell one run of an ID from the next, where the
-    API has such. `elsewhere` are the parts that this answer has not, and another URL has.
-    """
+    """The state of one job in one good answer. Dates (`…_us`) are in microseconds since the epoch."""
 
     id: str
     status: str
     phase: Phase
+    # A fraction within 0–1.
     progress: float | None = None
     stages: tuple[Stage, ...] = ()
     error: JobError | None = None
+    # JSON text in ASCII: immutable, compact, and parsed only when somebody looks at it.
     result: str | None = None
     kind: str | None = None
     account_group: str | None = None
     created_us: int | None = None
     updated_us: int | None = None
     ended_us: int | None = None
+    # Further scalar fields of the answer, by name.
     facts: tuple[tuple[str, str], ...] = ()
+    # False for a list row without stages, error and result; their last known values stay.
     whole: bool = True
+    # How the answer was damaged, in words; None when it was not.
     note: str | None = None
+    # `attempt` and `started_us` distinguish the runs of an ID, where the API has them.
     attempt: str | None = None
     started_us: int | None = None
+    # Parts that this answer lacks, and that other URLs have.
     elsewhere: tuple[MissingPart, ...] = ()
 
     def __post_init__(self) -> None:
@@ -157,7 +159,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class StageRecord:
-    """A stage with the moments at which we saw it start, change last and end; each is as exact as our polling."""
+    """A stage and the moments at which we saw it start, change last and end, each as exact as our polling."""
 
     stage: Stage
     started: Instant | None = None
@@ -167,33 +169,13 @@ class StageRecord:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that is known of a watched job: its last good state, and how well we can see it now.
+    """A watched job: its last good state, and how the newest requests about it went.
 
-    `observed` is the moment of the last good observation, `asked` the moment its request was sent, `changed` the
-    last time status, progress or a stage changed (before our first look, as far as the server tells), `ended` when it
-    was first seen terminal. `sequence` is the place of that request among all that were sent: newer is what was sent
-    later, whatever the clocks say. `source` is where the state comes from.
-    `problem` is that of the newest exchange, None when that one was good; `failures` counts
-    the exchanges since the last good one and `misses` how many of them said "not found", the first at `missing_since`;
-    `not_found` is whether they have said so for long enough to believe it. `outage` is set
-    while every request of the job's profile meets a problem, whether or not the job itself was asked for.
-    `acknowledged` says that a person knows of its trouble, `acknowledged_by` who of a team that is, if it is another.
-    `summary_only` says that its status comes from a list row, and that no answer of the job's own has come since;
-    `doubt` is the status that a later row gives to a job whose own answer told an end, `disputed_end` the status and
-    the moment (microseconds since the epoch) of a remembered end that a row denies. `whole` is the moment of the last
-    look that told stages, error and result, in this run.
-
-    An ID may be used again: `run` counts the runs of it that we know of, `begun` is when the present one was first
-    seen, None for the first; `attempt`, `created_us` and `started_us` tell them apart.
-
-    `interval` is the expected seconds between two looks; `eta` a likely range of seconds to the end, counted from
-    `observed`, and `stall_after` the seconds without a change that are unusual, both None when too little is known.
-    `request_id` and `trace_id` are the newest exchange's, `end_request_id` and `end_trace_id` those of the first answer
-    that showed its end. `missing` are the parts of it that are yet to be fetched from
-    URLs of their own. `version` grows with every visible change.
+    Fields that are described nowhere else have the meaning of the same fields of `Observation`.
     """
 
     target: Target
+    # When it was added to the watch list.
     added: Instant
     status: str | None = None
     phase: Phase = Phase.UNKNOWN
@@ -206,39 +188,64 @@ class Job:
     created_us: int | None = None
     updated_us: int | None = None
     ended_us: int | None = None
+    # When the last good answer arrived, and when its request was sent.
     observed: Instant | None = None
     asked: Instant | None = None
+    # The place of that request in the order of sending: an answer is newer if its request was sent later, whatever
+    # the clocks say.
     sequence: int = 0
     source: Source = Source.NONE
+    # When status, progress or a stage changed last; before the first observation if the server's dates say so.
     changed: Instant | None = None
+    # When an end was first observed.
     ended: Instant | None = None
+    # Whether it was ever observed queued, so that we saw it start.
     seen_queued: bool = False
+    # Whether the status comes from a list row, and the job's own answer has not confirmed it since.
     summary_only: bool = False
+    # A later row's status that contradicts the end in the job's own answer.
     doubt: str | None = None
+    # Status and moment (microseconds since the epoch) of a known end that a row contradicts.
     disputed_end: tuple[str, int] | None = None
+    # When the last answer with stages, error and result arrived in this run of jobdeck.
     whole: Instant | None = None
+    # An ID may be used again: the number of runs known so far, and when the present one was first observed (None for
+    # the first run).
     run: int = 1
     begun: Instant | None = None
     attempt: str | None = None
     started_us: int | None = None
+    # The problem of the newest exchange, None when it was good.
     problem: Problem | None = None
+    # Exchanges since the last good one.
     failures: int = 0
+    # Consecutive exchanges that said "not found", and the first of them.
     misses: int = 0
     missing_since: Instant | None = None
+    # Whether "not found" has lasted long enough to be believed.
     not_found: bool = False
+    # Of the newest exchange.
     http_status: int | None = None
     request_id: str | None = None
     trace_id: str | None = None
+    # Of the first answer that showed the end.
     end_request_id: str | None = None
     end_trace_id: str | None = None
     anomalies: tuple[str, ...] = ()
+    # Set while all requests of the profile fail, whether or not this job was polled.
     outage: Problem | None = None
     acknowledged: bool = False
+    # The other member of the team who acknowledged it; None if it was this user.
     acknowledged_by: Acknowledger | None = None
+    # Expected seconds between two polls.
     interval: float = 5.0
+    # A likely range of seconds to the end, counted from `observed`; None when too little is known.
     eta: tuple[float, float] | None = None
+    # Seconds without a change that are unusual; None when too little is known.
     stall_after: float | None = None
+    # Parts yet to be fetched from URLs of their own.
     missing: tuple[MissingPart, ...] = ()
+    # Grows with every visible change.
     version: int = field(default=0, compare=False)
 
     @property
@@ -253,22 +260,22 @@ class Job:
 
     @property
     def awaits_part(self) -> bool:
-        """Whether the job has ended, and a part of its answer is yet to be fetched from a URL of its own."""
+        """Whether the job has ended, and some part has yet to be fetched from a URL of its own."""
         return self.terminal and bool(self.missing)
 
     @property
     def confirmed(self) -> bool:
-        """Whether the state is that of the job's own answer to a request of this run: what an exit code relies on."""
+        """Whether the state comes from the job's own answer to a request of this run; exit codes rely on this."""
         return self.source is Source.ANSWER
 
     @property
     def answered(self) -> bool:
-        """Whether a request of this run told the state in full: the job's own answer, or a row that says as much."""
+        """Whether a request of this run showed the full state: the job's own answer, or a list row with all fields."""
         return self.source is Source.ANSWER or (self.source is Source.LIST and self.whole is not None)
 
     @property
     def current_stage(self) -> StageRecord | None:
-        """The stage to show in one cell: the failed one, else the first that has not ended, else the last."""
+        """The stage to show in one cell: the first that failed, else the first that has not ended, else the last."""
         for record in self.stages:
             if record.stage.phase is Phase.FAILED:
                 return record
@@ -279,7 +286,7 @@ class Job:
 
     @property
     def displayed_progress(self) -> float | None:
-        """The fraction that a row shows: the job's own, else that of its current stage."""
+        """The progress that a row shows: the job's own, else that of its current stage."""
         if self.progress is not None:
             return self.progress
         current = self.current_stage
@@ -287,30 +294,30 @@ class Job:
 
     @property
     def support_id(self) -> str | None:
-        """The one ID to give to support: of the first answer that showed the end, else of the newest exchange."""
+        """The one ID to give to support: from the first answer that showed the end, else from the newest exchange."""
         return self.end_id or self.newest_id
 
     @property
     def end_id(self) -> str | None:
-        """The ID of the first answer that showed the end; None before the end, and where no answer named one."""
+        """The request or trace ID of the first answer that showed the end; None before the end or if it had none."""
         return self.end_request_id or self.end_trace_id
 
     @property
     def newest_id(self) -> str | None:
-        """The ID of the newest exchange."""
+        """The request or trace ID of the newest exchange."""
         return self.request_id or self.trace_id
 
     @property
     def support_ids(self) -> tuple[str | None, str | None]:
-        """The request ID and the trace ID of the exchange that `support_id` is of."""
+        """The request ID and the trace ID of the exchange that `support_id` comes from."""
         return (self.end_request_id, self.end_trace_id) if self.end_id else (self.request_id, self.trace_id)
 
     @property
     def reason(self) -> tuple[str, ...]:
-        """What the server says of why the job is no plain success, in its words; empty when it says nothing.
+        """Why the job did not fully succeed, in the server's words; empty when it gave no reason.
 
-        The code and the message of its error; of a partial end without one, the answer's message, else the stages that
-        did not succeed.
+        The code and message of the job's error; for a partial end without an error, the answer's message, else the
+        stages that did not succeed.
         """
         if self.error is not None:
             return tuple(part for part in (self.error.code, self.error.message) if part)
@@ -323,23 +330,23 @@ class Job:
 
     @property
     def dropped_result(self) -> int | None:
-        """The bytes of a result that was too large to keep; None where there is one, or none at all."""
+        """The size, in bytes, of a result that was too large to keep; None if no result was dropped."""
         return self._size_of_result(DROPPED_RESULT)
 
     @property
     def evicted_result(self) -> int | None:
-        """The size of a result that had to make room for others, None where there is one, or none at all."""
+        """The size, in characters, of a result that was removed from memory; None if no result was removed."""
         return self._size_of_result(EVICTED_RESULT)
 
     def without_result(self) -> "Job":
-        """Return the job with the size of its result in place of the result."""
+        """Return the job with a fact that holds the size of its result, in place of the result."""
         if self.result is None:
             return self
         others = (fact for fact in self.facts if fact[0] != EVICTED_RESULT)
         return replace(self, result=None, facts=((EVICTED_RESULT, str(len(self.result))), *others))
 
     def as_remembered(self) -> "Job":
-        """Return the job as a later run knows it: without the failures of the run that saw it."""
+        """Return the job as a later run of jobdeck restores it: without the failures of this run."""
         return replace(
             self,
             problem=None,
@@ -357,17 +364,17 @@ class Job:
 
     @property
     def trouble(self) -> Problem | None:
-        """Why the newest look showed nothing: the job's own problem, else that of its whole profile."""
+        """The problem of the newest exchange about the job, else the outage of its profile."""
         return self.problem or self.outage
 
     def age(self, now: Instant) -> float | None:
-        """Seconds since the last good observation; None when there was none."""
+        """Return the seconds since the last good observation; None when there was none."""
         return None if self.observed is None else now.since(self.observed)
 
     def elapsed(self, now: Instant) -> float:
-        """Seconds the job has been going, or took: from the server's dates, else from what we saw.
+        """Return how many seconds the job has been running, or took: by the server's dates, else by our observations.
 
-        A lower bound when the server gives no date and we did not see the job queued: see `elapsed_exact`.
+        It is a lower bound if the server gives no date and we did not see the job queued; see `elapsed_exact`.
         """
         if self.terminal and self.ended is not None:
             if self.created_us is not None:
@@ -380,7 +387,7 @@ class Job:
 
     @property
     def elapsed_exact(self) -> bool:
-        """Whether `elapsed` starts where the job started, not merely where we began to watch it."""
+        """Whether `elapsed` counts from the start of the job, not merely from when we began to watch it."""
         return self.created_us is not None or self.seen_queued
 
 

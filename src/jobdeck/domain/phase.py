@@ -1,10 +1,10 @@
-"""What a server's status word means, in one vocabulary for every API."""
+"""The meaning of a server's status, in one vocabulary for every API."""
 
 from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """The meaning of a status. `UNKNOWN` stands for a word we do not know, or for a job never yet observed."""
+    """The meaning of a status; `UNKNOWN` for a status we do not know, or a job that was never observed."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -16,7 +16,7 @@ class Phase(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether a job in this phase has ended for good; an unknown word counts as not finished."""
+        """Whether a job in this phase has ended for good; `UNKNOWN` counts as not finished."""
         return self in _TERMINAL
 
 

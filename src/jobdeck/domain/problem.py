@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class ProblemKind(StrEnum):
-    """The closed set of reasons. None of them says anything about the job itself."""
+    """The reasons why an exchange gave no observation; none of them describes the job itself."""
 
     NETWORK = "network"
     TIMEOUT = "timeout"
@@ -22,17 +22,17 @@ class ProblemKind(StrEnum):
 
     @property
     def label(self) -> str:
-        """The kind in words, as a person reads it."""
+        """The kind in words for people."""
         return _LABELS[self]
 
     @property
     def affects_profile(self) -> bool:
-        """Whether the reason lies with the server, the way to it or the key, and so concerns every job alike."""
+        """Whether the cause is the server, the network or the key, and so concerns every job of the profile."""
         return self in _AFFECT_PROFILE
 
     @property
     def reached_server(self) -> bool:
-        """Whether the server answered at all; False for what happens on the way."""
+        """Whether the server answered at all."""
         return self not in {ProblemKind.NETWORK, ProblemKind.TIMEOUT}
 
 
@@ -67,15 +67,13 @@ _AFFECT_PROFILE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One exchange's failure to tell anything about a job.
-
-    `message` is clean, one line and never empty. `retry_at_us` is when the server asked to be left alone
-    until (microseconds since the epoch), already clamped.
-    """
+    """Why one exchange gave no observation."""
 
     kind: ProblemKind
+    # Clean, one line, never empty.
     message: str
     http_status: int | None = None
     request_id: str | None = None
     trace_id: str | None = None
+    # The earliest moment at which the server wants the next request, clamped (microseconds since the epoch).
     retry_at_us: int | None = None

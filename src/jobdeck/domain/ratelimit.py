@@ -1,4 +1,4 @@
-"""What an answer's headers say about the rate limit, and how a wait that it causes is told."""
+"""The rate limit as an answer's headers state it, and text for the waits that it causes."""
 
 import math
 from dataclasses import dataclass
@@ -6,43 +6,47 @@ from dataclasses import dataclass
 from jobdeck.domain import humanize
 from jobdeck.domain.problem import ProblemKind
 
-LONGEST_WAIT = 900.0
-"""Seconds that a server is left alone at most, whatever it asks for."""
+MAX_RETRY_AFTER = 900.0
+"""Most seconds that jobdeck waits because a server asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateWindow:
-    """One announced limit: `limit` requests a window, of which `remaining` are left for `reset_after` seconds.
+    """One announced limit; servers leave out any of its fields.
 
-    Every field may be None: servers announce what they like. `name` is the header's suffix or policy name
-    (``poll`` in ``X-RateLimit-Remaining-poll``), empty for the plain header. `window` is in seconds. Unless it is
-    `exact`, the reset is a bare number of seconds, milliseconds, or smaller units.
+    The window has `limit` requests, of which `remaining` are left until it resets, `reset_after` seconds from now.
     """
 
     limit: int | None = None
     remaining: int | None = None
     reset_after: float | None = None
+    # Length in seconds.
     window: float | None = None
+    # The header's suffix or policy name (`poll` in `X-RateLimit-Remaining-poll`), empty for the plain header.
     name: str = ""
+    # False: `reset_after` is a bare number that may be in seconds, milliseconds or smaller units.
     exact: bool = True
 
 
-def describe_wait(kind: ProblemKind | None, asked: float | None) -> str:
-    """Return why nothing is sent for a while, and whose wish the wait is; see `describe_requested_wait`."""
+def describe_wait(kind: ProblemKind | None, requested: float | None) -> str:
+    """Return why nothing is sent for a while, and for how long the server asked; see `describe_requested_wait`."""
     why = "server unavailable" if kind is ProblemKind.SERVER_ERROR else "rate limited"
-    wish = describe_requested_wait(kind, asked)
+    wish = describe_requested_wait(kind, requested)
     return f"{why}; {wish}" if wish else why
 
 
-def describe_requested_wait(kind: ProblemKind | None, asked: float | None) -> str:
-    """Return for how many seconds a server `asked` to be left alone (None: it named none) after a problem of that kind.
+def describe_requested_wait(kind: ProblemKind | None, requested: float | None) -> str:
+    """Return how long the server asked jobdeck to wait after a problem of `kind`.
 
-    Empty when another process had the problem (None), of which only the end of the wait is known.
+    `requested` is in seconds, None if the server gave no time. Empty when `kind` is None: another process had the
+    problem, and only the end of the wait is known.
     """
     if kind is None:
         return ""
-    if asked is None:
+    if requested is None:
         return "no retry time given"
-    whole = humanize.format_duration(max(1, math.ceil(min(asked, 1e9))))
-    most = f" (jobdeck waits {humanize.format_duration(LONGEST_WAIT)} at most)" if asked > LONGEST_WAIT else ""
-    return f"the server asked to {'retry in' if kind is ProblemKind.SERVER_ERROR else 'wait'} {whole}{most}"
+    wait = humanize.format_duration(max(1, math.ceil(min(requested, 1e9))))
+    most = (
+        f" (jobdeck waits {humanize.format_duration(MAX_RETRY_AFTER)} at most)" if requested > MAX_RETRY_AFTER else ""
+    )
+    return f"the server asked to {'retry in' if kind is ProblemKind.SERVER_ERROR else 'wait'} {wait}{most}"

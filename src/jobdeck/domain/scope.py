@@ -1,29 +1,30 @@
-"""Whose jobs and budget something is: an organization's at one origin, whatever a profile is called."""
+"""The owner of jobs and budgets: an organization at one origin, whatever its profiles are called."""
 
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """An origin (scheme, host and effective port, as `Origin` writes it), an organization, and the API that is spoken.
+    """An organization's account with one API.
 
-    Everything that is remembered and shared belongs to one: states, the watch list, timelines, requests, leases, what
-    was learnt of durations. Of two APIs at one origin only the budget is one, for they may give one ID to two jobs.
-    `origin` is empty where an older database does not tell it, `api` where it has no jobs to tell it.
+    Everything that is remembered or shared belongs to a scope: states, the watch list, timelines, requests, leases,
+    durations. Two APIs at one origin share only the budget, since both may use the same ID for different jobs.
     """
 
+    # Scheme, host and effective port, as `Origin` writes it; empty where an older database lacks it.
     origin: str
     organization: str
+    # Empty where an older database has no jobs to derive it from.
     api: str = ""
 
     @property
     def budget(self) -> "Scope":
-        """The scope whose rate limit holds: that of every API."""
+        """The scope that the rate limit belongs to: all APIs at this origin together."""
         return replace(self, api="")
 
 
 def format_scope(scope: Scope) -> str:
-    """Return a scope as text: what is known of origin, organization and API, with spaces between."""
+    """Return the scope's origin, organization and API, those that are known, separated by spaces."""
     return " ".join(part for part in (scope.origin, scope.organization, scope.api) if part)
 
 

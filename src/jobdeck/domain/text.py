@@ -1,4 +1,4 @@
-"""One boundary for strings from outside: after `clean()` nothing in them can drive a terminal."""
+"""The boundary for strings from outside: after `clean()` nothing in them can control a terminal."""
 
 import re
 from collections.abc import Iterable
@@ -16,8 +16,8 @@ _UNSAFE = re.compile(
     "]"
     "|(?:^|(?<=\\s))[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 )
-"""What acts on a terminal, cannot be seen by itself, or sits on whatever is drawn before it; `_belongs` says when a
-character of these is a part of its word."""
+"""Characters that act on a terminal, are invisible alone, or combine with whatever is drawn before them; `_belongs`
+decides whether one is a part of its word."""
 
 _ZWNJ, _ZWJ, _EMOJI_STYLE, _KEYCAP = "\u200c", "\u200d", "\ufe0f", "\u20e3"
 # Compiled when first met, which few texts have: 2 ms, a fifteenth of `jobdeck --version`.
@@ -30,7 +30,7 @@ _JOINED_SCRIPT = (
     "[\u0620-\u08ff\u0900-\u0dff\u0e00-\u109f\u1780-\u17b3\u17b6-\u17ff\u1810-\u18af\u1a20-\u1cff"
     "\ua840-\uabff\ufb50-\ufdff\ufe70-\ufefc\U00010a00-\U00010fff\U00011000-\U00011fff]"
 )
-"""Letters and marks of scripts that are written joined: Arabic, those of India and around, Mongolian."""
+"""Letters and marks of scripts whose letters join: Arabic, the Indic scripts and their neighbours, Mongolian."""
 
 _IDEOGRAPH = "[\u2e80-\u303b\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 _MATHS = "[\u2200-\u22ff\u2a00-\u2aff]"
@@ -41,7 +41,7 @@ _KEY = re.compile(
 )
 
 EXCERPT = 80
-"""Characters of somebody else's text in a message."""
+"""Most characters of quoted text in a message."""
 
 CELL_LIMIT = 256
 MESSAGE_LIMIT = 4_096
@@ -50,10 +50,10 @@ MESSAGE_LIMIT = 4_096
 def clean(text: str, *, lines: bool = False, limit: int | None = None, size: int | None = None) -> str:
     r"""Return `text` with every character that could act on a terminal as a visible escape (``\x1b``).
 
-    Control characters, DEL, C1, bidi, zero-width and lone surrogates are escaped; ``\n`` stays when `lines`. What is
-    invisible but a part of its word stays: the joiners and variants of an emoji, of Persian, of Devanagari.
-    With `limit`, at most that many characters of `text` are kept and what was cut is said; `size` is the number of
-    bytes to say where `text` is the beginning of something longer.
+    Control characters, DEL, C1, bidi, zero-width and lone surrogates are escaped; ``\n`` stays if `lines` is set.
+    Invisible characters that are a part of their word stay: the joiners and variants of emoji, Persian, Devanagari.
+    With `limit`, only that many characters of `text` are kept, and a note gives the size of the whole: `size` bytes
+    where `text` is itself the beginning of something longer.
     """
     cut = ""
     if limit is not None and len(text) > limit:
@@ -65,32 +65,32 @@ def clean(text: str, *, lines: bool = False, limit: int | None = None, size: int
 
 
 def one_line(text: str, limit: int = MESSAGE_LIMIT, size: int | None = None) -> str:
-    """Return `text` clean, with runs of white space folded to one blank, cut at `limit` as `clean` does."""
-    # No more words than can be kept: those of 8 MiB take over a second and 170 MB.
+    """Return `text` clean, with each run of white space as one space, cut at `limit` as `clean` does."""
+    # Split off only as many words as can be kept: all words of 8 MiB take over a second and 170 MB.
     return clean(" ".join(text.split(None, limit)), limit=limit, size=size)
 
 
 def utf8_size(text: str) -> int:
-    """Return how many bytes a text has in UTF-8, lone surrogates among them."""
+    """Return the number of bytes of `text` in UTF-8, lone surrogates included."""
     return len(text.encode("utf-8", "surrogatepass"))
 
 
 def close_matches(word: str, known: Iterable[str], likeness: float = 0.6) -> list[str]:
-    """Return the one of `known` that `word` looks like most, if any does; `likeness` is `difflib`'s ratio, 0 to 1."""
-    import difflib  # noqa: PLC0415 - for a mistake only
+    """Return the word of `known` most similar to `word`, if any; `likeness` is the least ratio of `difflib`, 0 to 1."""
+    import difflib  # noqa: PLC0415 - needed only after a mistake
 
     return difflib.get_close_matches(word, list(known), 1, likeness)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``" (did you mean …?)"`` with the one of `known` that `word` looks like; nothing when none does."""
-    # Comparing takes time by the length of both: nobody misspells a name of more than a hundred characters.
+    """Return ``" (did you mean …?)"`` with the word of `known` most similar to `word`; empty if none is similar."""
+    # The time to compare grows with both lengths, and nobody misspells a name of more than a hundred characters.
     near = close_matches(word[:100], known)
     return f" (did you mean {near[0]}?)" if near else ""
 
 
 def mask_keys(text: str) -> str:
-    """Return `text` with no more than the head of all that looks like an API key of either vendor (``sk_live_…``)."""
+    """Return `text` with everything that looks like an API key cut to its prefix (``sk_live_…``)."""
     return _KEY.sub(r"\1…", text)
 
 
@@ -100,14 +100,14 @@ def without_unsafe(text: str) -> str:
 
 
 def without_script_joiners(text: str) -> str:
-    """Return clean `text` without the joiners that are no emoji's: a hint to the font, which few terminals take."""
+    """Return clean `text` without joiners outside emoji: they are hints to the font that few terminals follow."""
     if _ZWJ not in text:
         return text
     return re.sub(f"(?<={_JOINED_SCRIPT}){_ZWJ}", "", text)
 
 
 def _belongs(match: re.Match[str]) -> bool:
-    """Return whether an invisible character is a part of the word around it, and not there by itself."""
+    """Return whether an invisible character is a part of the word around it."""
     char, text, at = match[0], match.string, match.start()
     if len(char) > 1:
         return True
@@ -141,6 +141,6 @@ def _keep_newline(match: re.Match[str]) -> str:
 
 
 def safe_excerpt(text: str) -> str:
-    """Return `text` fit for a message: clean, at most 80 characters of it, and no more than the head of an API key."""
+    """Return at most 80 characters of `text`, fit for a message: clean, and with API keys masked."""
     cut = clean(mask_keys(text[: 2 * EXCERPT])[:EXCERPT])
     return f"{cut}…" if len(text) > EXCERPT else cut

@@ -1,4 +1,4 @@
-"""The timeline of a job: what happened to it, as far as it was observed."""
+"""The timeline of a job: the observed events of its life."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from jobdeck.domain.phase import Phase
 
 
 class TimelineEventKind(StrEnum):
-    """What an event of a timeline is about."""
+    """The kind of an event in a timeline."""
 
     ACCEPTED = "accepted"
     WATCHED = "watched"
@@ -22,22 +22,23 @@ class TimelineEventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TimelineEvent:
-    """One event of a timeline, observed at `at_us` (microseconds since the epoch).
+    """One event of a timeline."""
 
-    `stage` names the stage for `STAGE`, `before` and `after` are phases, and `text` is the server's own word, a
-    problem's message, an anomaly, or how a new run of the ID shows. `request_id` is that of the answer that told.
-    """
-
+    # When it was observed, in microseconds since the epoch.
     at_us: int
     kind: TimelineEventKind
+    # The server's status, a problem's message, an anomaly, or the evidence of a new run.
     text: str = ""
+    # The name of the stage, for `STAGE`.
     stage: str | None = None
+    # Phases.
     before: str | None = None
     after: str | None = None
+    # From the answer that showed the event.
     request_id: str | None = None
 
 
 def first_observation(events: Iterable[TimelineEvent]) -> TimelineEvent | None:
-    """Return the event by which a job was first observed, of events oldest first; None when there is none."""
+    """Return the first observation of a job among its events, oldest first; None if they do not include it."""
     first = next((event for event in events if event.kind is TimelineEventKind.PHASE), None)
     return first if first is not None and first.before == Phase.UNKNOWN else None

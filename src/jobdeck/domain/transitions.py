@@ -1,6 +1,6 @@
-"""How a job changes: the pure rules by which the newest full answer is the state, and a problem never is.
+"""How a job changes: pure rules by which the newest full answer becomes the state, and a problem never does.
 
-Newer is what was sent later (`Exchange.sequence`), never what a clock says.
+An answer is newer if its request was sent later (`Exchange.sequence`), whatever the clocks say.
 """
 
 from collections.abc import Iterator
@@ -34,46 +34,47 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 
 KNOWN_SECONDS = 30.0
-"""A job that was accepted or seen is not found when nothing but 404 has come for so long: a replica that lags, or a
-deployment, answers 404 for some seconds."""
+"""Seconds of nothing but 404 after which a job that was accepted or observed counts as not found: a lagging replica or
+a deployment answers 404 for some seconds."""
 
 UNKNOWN_SECONDS = 5.0
-"""The same for an ID that nobody has seen: most often a mistyped one, for which nobody wants to wait long."""
+"""The same for an ID that was never observed: it is most often mistyped, and nobody wants to wait long for that."""
 
 SAME_US = 1_000_000
-"""Two dates of one creation may differ by so much: one answer may have its milliseconds, another not."""
+"""Most microseconds between two dates of the same moment: one answer may have milliseconds, another not."""
 
 _DAY = 86_400.0
 
 _UNFINISHED = frozenset({Phase.QUEUED, Phase.RUNNING})
-"""What begins a new run after an end; a word that nobody knows may as well be what becomes of ended jobs."""
+"""Phases that begin a new run after an end. An unknown status does not: it may be a state of ended jobs."""
 
-_RELIABILITY = {source: place for place, source in enumerate(Source)}
+_RELIABILITY = {source: level for level, source in enumerate(Source)}
 
 _NO_ANSWER_ABOUT_JOB = frozenset({ProblemKind.NETWORK, ProblemKind.TIMEOUT, ProblemKind.RATE_LIMIT})
-"""What tells neither that a job is there nor that it is not, and so does not end a time in which it is not found."""
+"""Problems that neither confirm nor refute "not found", and so do not end a series of it."""
 
 MAX_ANOMALIES = 20
 
 MAX_PART_ATTEMPTS = 3
-"""Requests for a part of a job that cannot be had, before that is said."""
+"""Failed requests for a part of a job before the failure is reported."""
 
 _RESULT_SIZES = frozenset({DROPPED_RESULT, EVICTED_RESULT})
 
 _TRANSIENT = frozenset({ProblemKind.NETWORK, ProblemKind.TIMEOUT, ProblemKind.SERVER_ERROR})
-"""Problems after which a part is asked for again."""
+"""Problems after which a part is requested again."""
 
 
 def apply_observation(
     job: Job, observation: Observation, exchange: Exchange, now: Instant, source: Source = Source.ANSWER
 ) -> tuple[Job, tuple[JobEvent, ...]]:
-    """Return the job after a good answer, and what changed.
+    """Return the job after a good answer, and the events for the differences.
 
-    An answer to a request sent before the one that gave the present state is old news and changes nothing. A list row
-    changes the state like any newer answer, but lists run some seconds ahead of the job's own answer (`exchange.job`),
-    or behind: only that one ends a job for good, begins a new run by going on after an end, or makes an anomaly. A row
-    that denies an end which it told is noted as a doubt, which the next one settles. An answer to a request for a part
-    alone changes that part.
+    An answer changes nothing if its request was sent before the one that gave the present state. An answer to a request
+    for a part (`exchange.part`) changes only that part.
+
+    A list row can run ahead of the job or behind it. So only the job's own answer (`exchange.job`) ends a job for good,
+    starts a new run after an end, or records an anomaly. If a row contradicts such an end, its status is kept as
+    `doubt` until the next own answer.
     """
     if exchange.sequence < job.sequence:
         return job, ()
@@ -82,65 +83,26 @@ def apply_observation(
     own = exchange.job is not None
     if not own and _is_doubt(job, observation):
         return replace(job, doubt=observation.status, version=job.version + 1), ()
-    events: list[JobEvent] = []
-    if job.failures:
-        events.append(Recovered(now, job.key, job.failures))
-    ended_as = _own_end(job)
-    listed_end = observation.phase.terminal and not own and (job.summary_only or not job.terminal)
-    denial = _denial(job, ended_as, observation, now) if own and observation.whole else None
-    new_run = _shows_new_run(job, observation, own=own)
-    if new_run or (denial is not None and observation.phase in _UNFINISHED):
-        message = _run_message(job, observation, ended_as) if new_run else denial or ""
-        job = _blank_run(job, now)
-        events.append(RunBegan(now, job.key, job.run, message))
-        ended_as = None
-    elif not own and job.disputed_end is None and ended_as is not None and observation.status != ended_as[0]:
-        job = replace(job, disputed_end=ended_as)
-    seen = replace(
-        job,
-        observed=now,
-        asked=exchange.started,
-        sequence=exchange.sequence,
-        doubt=None,
-        problem=None,
-        outage=None,
-        failures=0,
-        # A list may go on showing an ended job whose own answer is gone.
-        misses=job.misses if listed_end else 0,
-        missing_since=job.missing_since if listed_end else None,
-        not_found=False,
-        http_status=exchange.http_status,
-        request_id=exchange.request_id,
-        trace_id=exchange.trace_id,
-        version=job.version + 1,
-    )
-    seen = _with_anomaly(seen, observation.note, now, events)
-    if not new_run:
-        seen = _with_anomaly(seen, denial, now, events)
+    job, events = _settle_run(job, observation, now, own=own)
     same_end = job.terminal and observation.phase is job.phase
-    observation = _with_known_parts(job, observation)
+    observation = _with_known_stages(job, observation)
     if same_end and observation.whole:
-        observation = _fill_from_known(job, observation)
+        observation = _with_known_details(job, observation)
     changes = _changes(job, observation, exchange, now)
     changed = now if changes else job.changed
     if job.changed is None:
         changed = _last_change(observation, exchange, now)
-    taken = _merge(seen, observation, now, changed, own=own)
-    if own and observation.whole:
-        taken = replace(taken, missing=_missing_parts(job, observation, same_end=same_end))
-    # An end that the job's own answer told is not told less well when a list or another process repeats it.
-    better = job.source if same_end and _RELIABILITY[job.source] > _RELIABILITY[source] else source
-    # Nor is it newer for that: an answer of the job's own that was sent between the two still counts.
-    repeated = same_end and not job.summary_only and (not own or better is not source)
-    sequence = job.sequence if repeated else exchange.sequence
-    return replace(taken, source=better, sequence=sequence), (*events, *changes)
+    updated = _merge(_mark_observed(job, observation, exchange, now, own=own), observation, now, changed, own=own)
+    missing = _missing_parts(job, observation, same_end=same_end) if own and observation.whole else job.missing
+    source, sequence = _settle_source(job, exchange, source, same_end=same_end)
+    return replace(updated, missing=missing, source=source, sequence=sequence), (*events, *changes)
 
 
 def apply_failure(job: Job, exchange: Exchange, problem: Problem, now: Instant) -> tuple[Job, tuple[JobEvent, ...]]:
-    """Return the job after an exchange that told nothing about it: its last good state stays, with its age.
+    """Return the job after an exchange without an observation: its last good state stays, and ages.
 
-    One that was sent before the request that gave this state is old news and changes nothing. That a part could not be
-    fetched is said, and is no failure of the job's.
+    The exchange changes nothing if its request was sent before the one that gave this state. A part that could not be
+    fetched becomes an anomaly, not a failure of the job.
     """
     if exchange.sequence < job.sequence:
         return job, ()
@@ -152,9 +114,9 @@ def apply_failure(job: Job, exchange: Exchange, problem: Problem, now: Instant) 
         misses, since = misses + 1, since or now
     elif problem.kind not in _NO_ANSWER_ABOUT_JOB:
         misses, since = 0, None
-    # By the monotonic clock: a wall clock that is set forward must not make 30 s of two looks.
+    # By the monotonic clock: a wall clock that is set forward must not turn two quick polls into 30 s.
     waited = now.mono - since.mono if since is not None else 0.0
-    seen = replace(
+    failed = replace(
         job,
         problem=problem,
         failures=job.failures + 1,
@@ -166,68 +128,41 @@ def apply_failure(job: Job, exchange: Exchange, problem: Problem, now: Instant) 
         trace_id=exchange.trace_id,
         version=job.version + 1,
     )
-    return seen, (ProblemMet(now, job.key, problem, seen.failures),)
+    return failed, (ProblemMet(now, job.key, problem, failed.failures),)
 
 
 def not_found_seconds(job: Job) -> float:
-    """Return for how long nothing but "not found" must come before it is believed."""
+    """Return for how many seconds "not found" must be the only answer before it is believed."""
     return KNOWN_SECONDS if job.observed is not None or job.target.accepted else UNKNOWN_SECONDS
 
 
 def is_new_run(job: Job, observation: Observation) -> bool:
-    """Whether an answer of a job's own shows by its dates or its attempt that it is about another run of the ID."""
+    """Whether the dates or the attempt in a job's own answer belong to another run of its ID."""
     return _shows_new_run(job, observation, own=True)
 
 
-def _own_end(job: Job) -> tuple[str, int] | None:
-    """Return the status and the moment of the end that a job's own answer told last; None when it told of none."""
-    if job.disputed_end is not None:
-        return job.disputed_end
-    if job.terminal and not job.summary_only:
-        return job.status or "", (job.ended or job.added).us
-    return None
+# Ends, contradictions to them, and new runs of an ID.
 
 
-def _is_doubt(job: Job, row: Observation) -> bool:
-    told_in_full = job.terminal and not job.summary_only and job.source is not Source.MEMORY
-    return told_in_full and row.phase is not job.phase and not _shows_new_run(job, row, own=False)
+def _settle_run(job: Job, observation: Observation, now: Instant, *, own: bool) -> tuple[Job, list[JobEvent]]:
+    """Return the job in the run that the answer belongs to, with anomalies, and the events so far."""
+    events: list[JobEvent] = [Recovered(now, job.key, job.failures)] if job.failures else []
+    contradiction = None
+    if _shows_new_run(job, observation, own=own):
+        job = _begin_run(job, _run_message(job, observation), now, events)
+    elif not own:
+        job = _with_disputed_end(job, observation)
+    elif observation.whole:
+        contradiction = _contradiction(job, observation, now)
+        if contradiction is not None and observation.phase in _UNFINISHED:
+            job = _begin_run(job, contradiction, now, events)
+    job = _with_anomaly(job, observation.note, now, events)
+    return _with_anomaly(job, contradiction, now, events), events
 
 
-def _denial(job: Job, ended_as: tuple[str, int] | None, observation: Observation, now: Instant) -> str | None:
-    """Return in words how an answer contradicts an end; None when it does not."""
-    same = job.terminal and job.phase is observation.phase and job.disputed_end is None
-    if ended_as is None or same or observation.status == ended_as[0]:
-        return None
-    status, us = ended_as
-    return f"was {status} at {humanize.format_recent(us, now)}, the server now says {observation.status}"
-
-
-def _shows_new_run(job: Job, observation: Observation, *, own: bool) -> bool:
-    if job.attempt is not None and observation.attempt is not None and job.attempt != observation.attempt:
-        return True
-    # Rows may be dated otherwise than the job's own answer.
-    dates = ((job.created_us, observation.created_us), (job.started_us, observation.started_us))
-    return own and job.whole is not None and any(_differ(known, told) for known, told in dates)
-
-
-def _differ(known: int | None, told: int | None) -> bool:
-    return known is not None and told is not None and abs(known - told) > SAME_US
-
-
-def _run_message(job: Job, observation: Observation, ended_as: tuple[str, int] | None) -> str:
-    """Return in words what the run before was, and how the new one shows."""
-    if job.attempt != observation.attempt and observation.attempt is not None:
-        sign = f"attempt {observation.attempt}"
-    elif _differ(job.created_us, observation.created_us):
-        sign = f"created {utc(observation.created_us or 0)}"
-    else:
-        sign = f"started {utc(observation.started_us or 0)}"
-    was = ended_as[0] if ended_as is not None else job.status
-    return f"{sign}; the previous run was {was}"
-
-
-def _blank_run(job: Job, now: Instant) -> Job:
-    """Return the job as the next run of its ID, of which nothing is known yet."""
+def _begin_run(job: Job, message: str, now: Instant, events: list[JobEvent]) -> Job:
+    """Return the job as the next run of its ID, without a state yet, and add the event."""
+    events.append(RunBegan(now, job.key, job.run + 1, message))
     return Job(
         target=job.target,
         added=job.added,
@@ -242,7 +177,99 @@ def _blank_run(job: Job, now: Instant) -> Job:
     )
 
 
-def _fill_from_known(job: Job, observation: Observation) -> Observation:
+def _confirmed_end(job: Job) -> tuple[str, int] | None:
+    """Return status and moment of the newest end that the job's own answer showed; None if there was none."""
+    if job.disputed_end is not None:
+        return job.disputed_end
+    if job.terminal and not job.summary_only:
+        return job.status or "", (job.ended or job.added).us
+    return None
+
+
+def _is_doubt(job: Job, row: Observation) -> bool:
+    """Whether a list row contradicts an end that the job's own answer showed in this run of jobdeck."""
+    confirmed = job.terminal and not job.summary_only and job.source is not Source.MEMORY
+    return confirmed and row.phase is not job.phase and not _shows_new_run(job, row, own=False)
+
+
+def _with_disputed_end(job: Job, row: Observation) -> Job:
+    """Return the job with the end that a list row contradicts as `disputed_end`, for the next own answer to settle."""
+    end = _confirmed_end(job)
+    if job.disputed_end is not None or end is None or row.status == end[0]:
+        return job
+    return replace(job, disputed_end=end)
+
+
+def _contradiction(job: Job, observation: Observation, now: Instant) -> str | None:
+    """Return in words how the job's own answer contradicts an end; None when it does not."""
+    end = _confirmed_end(job)
+    same_phase = job.terminal and job.phase is observation.phase and job.disputed_end is None
+    if end is None or same_phase or observation.status == end[0]:
+        return None
+    status, us = end
+    return f"was {status} at {humanize.format_recent(us, now)}, the server now says {observation.status}"
+
+
+def _shows_new_run(job: Job, observation: Observation, *, own: bool) -> bool:
+    if job.attempt is not None and observation.attempt is not None and job.attempt != observation.attempt:
+        return True
+    # The dates of a list row may differ from those of the job's own answer.
+    dates = ((job.created_us, observation.created_us), (job.started_us, observation.started_us))
+    return own and job.whole is not None and any(_differ(before, after) for before, after in dates)
+
+
+def _differ(before: int | None, after: int | None) -> bool:
+    return before is not None and after is not None and abs(before - after) > SAME_US
+
+
+def _run_message(job: Job, observation: Observation) -> str:
+    """Return in words the evidence of a new run, and the status of the run before it."""
+    if job.attempt != observation.attempt and observation.attempt is not None:
+        evidence = f"attempt {observation.attempt}"
+    elif _differ(job.created_us, observation.created_us):
+        evidence = f"created {utc(observation.created_us or 0)}"
+    else:
+        evidence = f"started {utc(observation.started_us or 0)}"
+    end = _confirmed_end(job)
+    return f"{evidence}; the previous run was {job.status if end is None else end[0]}"
+
+
+# The new state.
+
+
+def _settle_source(job: Job, exchange: Exchange, source: Source, *, same_end: bool) -> tuple[Source, int]:
+    """Return source and sequence of the state after an answer from `source`; `same_end`: it repeats a known end."""
+    # Keep the more reliable source when a list or another process repeats the end.
+    keeps_source = same_end and _RELIABILITY[job.source] > _RELIABILITY[source]
+    # A repeated end keeps its sequence, so that an own answer sent in between still counts.
+    keeps_sequence = same_end and not job.summary_only and (exchange.job is None or keeps_source)
+    return job.source if keeps_source else source, job.sequence if keeps_sequence else exchange.sequence
+
+
+def _mark_observed(job: Job, observation: Observation, exchange: Exchange, now: Instant, *, own: bool) -> Job:
+    """Return the job as observed `now`, without problems, and with the IDs of the exchange."""
+    # A list may go on showing an ended job whose own answer is gone.
+    listed_end = observation.phase.terminal and not own and (job.summary_only or not job.terminal)
+    return replace(
+        job,
+        observed=now,
+        asked=exchange.started,
+        doubt=None,
+        problem=None,
+        outage=None,
+        failures=0,
+        misses=job.misses if listed_end else 0,
+        missing_since=job.missing_since if listed_end else None,
+        not_found=False,
+        http_status=exchange.http_status,
+        request_id=exchange.request_id,
+        trace_id=exchange.trace_id,
+        version=job.version + 1,
+    )
+
+
+def _with_known_details(job: Job, observation: Observation) -> Observation:
+    """Return an observation that repeats an end, with the known details that it lacks."""
     return replace(
         observation,
         progress=job.progress if observation.progress is None else observation.progress,
@@ -254,7 +281,7 @@ def _fill_from_known(job: Job, observation: Observation) -> Observation:
 
 
 def _with_evicted_result(job: Job, observation: Observation) -> tuple[tuple[str, str], ...]:
-    """Return the facts of an answer without a result, with the size of the one that is known but not in memory."""
+    """Return the observation's facts, with the size of a known result that is not in memory if it has no result."""
     size = job.evicted_result
     if size is None or observation.result is not None or DROPPED_RESULT in dict(observation.facts):
         return observation.facts
@@ -262,10 +289,10 @@ def _with_evicted_result(job: Job, observation: Observation) -> tuple[tuple[str,
 
 
 def _last_change(observation: Observation, exchange: Exchange, now: Instant) -> Instant:
-    """Return when a job that is seen for the first time changed last: when its server says so, else now.
+    """Return when a job that is observed for the first time changed last: by the server's date, else now.
 
-    The server's clock counts where the answer tells it, and is not off by more than a day. Only an update after the
-    creation tells that this date is kept up.
+    The date is corrected by the offset of the server's clock, unless that is unknown or over a day. Only an update
+    after the creation shows that the server maintains this date.
     """
     created_us, updated_us = observation.created_us, observation.updated_us
     if created_us is None or updated_us is None or updated_us <= created_us or observation.phase.terminal:
@@ -301,19 +328,19 @@ def _merge(job: Job, observation: Observation, now: Instant, changed: Instant | 
         whole=now if whole else job.whole,
         summary_only=not (own and whole) and (job.summary_only or observation.status != job.status),
         disputed_end=None if own and whole else job.disputed_end,
-        # What a person knew of was the trouble of then.
+        # An acknowledgement ends when the phase changes.
         acknowledged=job.acknowledged and observation.phase is job.phase,
         seen_queued=job.seen_queued or observation.phase is Phase.QUEUED,
     )
 
 
-def _newer_date(known: int | None, told: int | None, *, own: bool) -> int | None:
-    """Return a date that tells one run from another: rows may be dated otherwise, and fill in what is missing alone."""
-    return _first_known(told, known) if own else _first_known(known, told)
+def _newer_date(before: int | None, after: int | None, *, own: bool) -> int | None:
+    """Return a date that distinguishes runs; since a list row's may differ, that only fills in a missing one."""
+    return _first_known(after, before) if own else _first_known(before, after)
 
 
-def _first_known(told: int | None, known: int | None) -> int | None:
-    return told if told is not None else known
+def _first_known(first: int | None, second: int | None) -> int | None:
+    return first if first is not None else second
 
 
 def _changes(job: Job, observation: Observation, exchange: Exchange, now: Instant) -> tuple[JobEvent, ...]:
@@ -329,7 +356,7 @@ def _changes(job: Job, observation: Observation, exchange: Exchange, now: Instan
 
 
 def _with_anomaly(job: Job, message: str | None, now: Instant, events: list[JobEvent]) -> Job:
-    """Return the job with an anomaly added, once, and its event."""
+    """Return the job with an anomaly added, and add its event; neither if the job has this anomaly already."""
     if message is None or message in job.anomalies:
         return job
     events.append(AnomalyMet(now, job.key, message))
@@ -337,50 +364,50 @@ def _with_anomaly(job: Job, message: str | None, now: Instant, events: list[JobE
 
 
 def _stage_changes(job: Job, stages: tuple[Stage, ...], exchange: Exchange, now: Instant) -> Iterator[JobEvent]:
-    """Yield what is new in the stages that an answer told."""
-    known = {record.stage.name: record.stage for record in job.stages}
+    """Yield the changes between the job's stages and those of an answer."""
+    stages_before = {record.stage.name: record.stage for record in job.stages}
     for stage in stages:
-        before = known.get(stage.name)
+        before = stages_before.get(stage.name)
         if before is None or before.phase is not stage.phase:
-            was = before.phase if before else None
-            yield StageChanged(now, job.key, stage.name, was, stage.phase, exchange.request_id)
+            phase = before.phase if before else None
+            yield StageChanged(now, job.key, stage.name, phase, stage.phase, exchange.request_id)
         if before is not None and before.progress != stage.progress:
             yield ProgressChanged(now, job.key, stage.name, before.progress, stage.progress)
 
 
 def _update_stage_records(
-    known: tuple[StageRecord, ...], stages: tuple[Stage, ...], now: Instant, over: Instant
+    before: tuple[StageRecord, ...], stages: tuple[Stage, ...], now: Instant, latest_end: Instant
 ) -> tuple[StageRecord, ...]:
-    """Return the stages as told `now`; those that have ended had done so when the job was, `over` at the latest."""
-    records = {record.stage.name: record for record in known}
-    return tuple(_update_stage_record(records.get(stage.name), stage, now, over) for stage in stages)
+    """Return the records of `stages`, observed `now`; a stage that ended did so at `latest_end` or before."""
+    records = {record.stage.name: record for record in before}
+    return tuple(_update_stage_record(records.get(stage.name), stage, now, latest_end) for stage in stages)
 
 
-def _update_stage_record(known: StageRecord | None, stage: Stage, now: Instant, over: Instant) -> StageRecord:
-    if known is not None and known.stage == stage:
-        return known
+def _update_stage_record(before: StageRecord | None, stage: Stage, now: Instant, latest_end: Instant) -> StageRecord:
+    if before is not None and before.stage == stage:
+        return before
     begun = stage.phase is not Phase.QUEUED
-    if known is None:
-        # A stage that had already ended when we first saw it has no moment of its own that we could know.
+    if before is None:
+        # If a stage had already ended when it was first observed, its start and end are unknown.
         started = now if stage.phase is Phase.RUNNING else None
         return StageRecord(stage, started=started, changed=now, ended=None)
-    started = known.started or (now if begun and known.stage.phase is Phase.QUEUED else None)
-    ended = (known.ended or over) if stage.phase.terminal else None
+    started = before.started or (now if begun and before.stage.phase is Phase.QUEUED else None)
+    ended = (before.ended or latest_end) if stage.phase.terminal else None
     return StageRecord(stage, started=started, changed=now, ended=ended)
 
 
-# Parts of a job that its own answer has not; they never change what state it is in.
+# Parts of a job that its own answer lacks; they never change its phase.
 
 
-def _with_known_parts(job: Job, observation: Observation) -> Observation:
-    """Return an observation with the stages that are known, where its answer has none because they are elsewhere."""
+def _with_known_stages(job: Job, observation: Observation) -> Observation:
+    """Return an observation with the known stages, if its answer has none because another URL has them."""
     if observation.stages or all(one.part is not Part.STAGES for one in observation.elsewhere):
         return observation
     return replace(observation, stages=tuple(record.stage for record in job.stages))
 
 
 def _missing_parts(job: Job, observation: Observation, *, same_end: bool) -> tuple[MissingPart, ...]:
-    """Return the parts that are to be fetched after an answer: of an end that was known, those that are missing yet."""
+    """Return the parts to fetch after an answer; after a repeated end, only those that are still unknown."""
     if not same_end:
         return observation.elsewhere
     known = {Part.RESULT} if job.result is not None else set()
@@ -392,11 +419,11 @@ def _missing_parts(job: Job, observation: Observation, *, same_end: bool) -> tup
 def _apply_part(
     job: Job, part: Part, observation: Observation, exchange: Exchange, now: Instant
 ) -> tuple[Job, tuple[JobEvent, ...]]:
-    """Return the job with a part that was fetched; the result of a job that goes on (again) is no news."""
+    """Return the job with a part that was fetched; a result is ignored while the job runs (again)."""
     if job.observed is None or (part is Part.RESULT and not job.terminal):
         return job, ()
     replaced = {name for name, _ in observation.facts} | (_RESULT_SIZES if part is Part.RESULT else set())
-    taken = replace(
+    updated = replace(
         job,
         missing=tuple(one for one in job.missing if one.part is not part),
         anomalies=tuple(one for one in job.anomalies if not one.startswith(_not_fetched(part))),
@@ -405,20 +432,20 @@ def _apply_part(
         version=job.version + 1,
     )
     if part is Part.RESULT:
-        return replace(taken, result=observation.result), ()
+        return replace(updated, result=observation.result), ()
     events = tuple(_stage_changes(job, observation.stages, exchange, now))
     stages = _update_stage_records(job.stages, observation.stages, now, job.ended or now)
-    return replace(taken, stages=stages, changed=now if events and not job.terminal else job.changed), events
+    return replace(updated, stages=stages, changed=now if events and not job.terminal else job.changed), events
 
 
 def _apply_part_failure(
     job: Job, missing: MissingPart, problem: Problem, now: Instant
 ) -> tuple[Job, tuple[JobEvent, ...]]:
-    """Return the job after a request for a part that failed: asked for again where that may help, else it is said."""
+    """Return the job after a failed request for a part: requested again where that may help, else an anomaly."""
     others = tuple(one for one in job.missing if one.part is not missing.part)
-    again = replace(missing, tries=missing.tries + 1)
-    if problem.kind in _TRANSIENT and again.tries < MAX_PART_ATTEMPTS:
-        return replace(job, missing=(*others, again), version=job.version + 1), ()
+    retry = replace(missing, tries=missing.tries + 1)
+    if problem.kind in _TRANSIENT and retry.tries < MAX_PART_ATTEMPTS:
+        return replace(job, missing=(*others, retry), version=job.version + 1), ()
     events: list[JobEvent] = []
     message = f"{_not_fetched(missing.part)}{problem.kind.label}: {problem.message}"
     job = replace(job, missing=others, version=job.version + 1)

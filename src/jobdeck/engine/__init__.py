@@ -1,1 +1,1 @@
-"""The loop that joins scheduling and requests, and tells what changed."""
+"""The engine: it sends the requests that the schedulers choose, and publishes what they change."""

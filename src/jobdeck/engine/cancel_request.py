@@ -1,4 +1,4 @@
-"""The request that cancels a job: on record before it is sent, and sent once; for engines and for direct clients."""
+"""Send the request that cancels a job: once, and on record before it is sent. Engines and direct clients use it."""
 
 import logging
 
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 def cooldown_problem(until: Instant) -> Problem:
-    """Return why no request to cancel a job is sent during a cooldown."""
+    """Return the problem of a cancel request that is not sent because of a cooldown."""
     message = f"no requests until {format_time(until.us)} (cooldown): cancel again then"
     return Problem(ProblemKind.RATE_LIMIT, message, retry_at_us=until.us)
 
@@ -28,14 +28,14 @@ async def send_cancel(
     request: CancelRequest,
     permit: Permit,
 ) -> PollResult:
-    """Send the request that `permit` has put on record, and put on record what came of it.
+    """Send the cancel request that `permit` allows, record its result and return that.
 
-    Whatever ends it before there is an answer is on record as such: cancellation, and a provider that raises.
+    A request that ends without an answer is recorded, too: when this task is cancelled, or the provider raises.
     """
     started = clock.now()
     try:
-        reply = await provider.cancel(target)
-    except Exception as error:  # noqa: BLE001 - a provider that breaks its promise may have sent the request
+        result = await provider.cancel(target)
+    except Exception as error:  # noqa: BLE001 - a provider that raises may have sent the request
         _log.exception("the provider of profile %s raised", provider.profile_name)
         message = f"internal error ({type(error).__name__}): please report it"
         exchange = Exchange(
@@ -47,10 +47,10 @@ async def send_cancel(
             job=target.key,
             problem=Problem(ProblemKind.PROTOCOL, message),
         )
-        reply = PollResult(exchange)
+        result = PollResult(exchange)
     except BaseException:
         await coordinator.abandon(permit, clock.now())
         raise
-    reply = reply.sent_as(permit.sequence)
-    await coordinator.record(permit, reply, clock.now())
-    return reply
+    result = result.sent_as(permit.sequence)
+    await coordinator.record(permit, result, clock.now())
+    return result

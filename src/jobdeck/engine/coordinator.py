@@ -1,4 +1,4 @@
-"""The seam between the engine and the store: permits, a record of every request, updates of other processes."""
+"""The interface between engine and store: permits, the record of requests, updates from other processes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
@@ -14,14 +14,14 @@ from jobdeck.http.base import PollResult
 from jobdeck.scheduling.actions import CancelJob, FetchPart, ListPage, Poll
 
 Request: TypeAlias = Poll | FetchPart | ListPage
-"""What a scheduler asks for."""
+"""A request that a scheduler wants to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
     """Permission to send one request; `sequence` is its place in the order of sending.
 
-    What else is behind it is the coordinator's own business.
+    Coordinators may return subclasses with details of their own.
     """
 
     sequence: int
@@ -29,31 +29,30 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """No permit before `until`: `budget_exhausted`, or another process polls the same job now.
+    """A refused permit: the budget is exhausted, or another process is polling the same job."""
 
-    `in_cooldown` says that the server asked some process to wait, for which the budget counts as exhausted.
-    """
-
+    # When to try again.
     until: Instant
     budget_exhausted: bool
+    # The server asked some process to wait; `budget_exhausted` is True then.
     in_cooldown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExternalUpdate:
-    """What another process observed of a job: its state, on this run's clocks, and the exchange that showed it.
+    """Another process observed a change of a job."""
 
-    `result_missing` says that there is a result which was not shared.
-    """
-
+    # Its new state, with moments on this process's clocks.
     job: Job
+    # The exchange that showed it.
     exchange: Exchange | None
+    # The job has a result that is not in the store.
     result_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExternalSighting:
-    """That another process saw a job as it was known already, by an exchange that it took in at `observed`."""
+    """Another process polled a job at `observed`, and nothing had changed."""
 
     key: JobKey
     exchange: Exchange
@@ -62,7 +61,7 @@ class ExternalSighting:
 
 @dataclass(frozen=True, slots=True)
 class ExternalAcknowledgement:
-    """That somebody else said whether the trouble of a job is known; `by` whom, where that is another person."""
+    """Another client acknowledged a job, or took that back; `by` is None if it belongs to the same person."""
 
     key: JobKey
     acknowledged: bool
@@ -75,7 +74,7 @@ class ExternalAcknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class ExternalFocus:
-    """Which jobs are on the screens of others."""
+    """The jobs that are on the screens of other processes."""
 
     keys: frozenset[JobKey]
 
@@ -86,7 +85,7 @@ class ExternalFocus:
 
 @dataclass(frozen=True, slots=True)
 class ExternalWatchers:
-    """Who of a team watches a job by now; `job` is what is known of it where somebody else began to watch it."""
+    """The members of a team who watch a job now; `job` is its saved state if another member began to watch it."""
 
     key: JobKey
     names: tuple[str, ...]
@@ -98,12 +97,12 @@ class ExternalWatchers:
 
 
 External: TypeAlias = ExternalUpdate | ExternalSighting | ExternalAcknowledgement | ExternalWatchers | ExternalFocus
-"""What comes from other processes."""
+"""An update from another process."""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What is remembered of a job: its exchanges, newest first, and its timeline, oldest first."""
+    """A job's past in the store: its exchanges, newest first, and its timeline, oldest first."""
 
     exchanges: tuple[Exchange, ...] = ()
     timeline: tuple[TimelineEvent, ...] = ()
@@ -111,7 +110,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """Requests a minute: polls, and list pages where they have a bucket of their own (else None)."""
+    """Requests a minute: for polls, and for list pages if these have a bucket of their own (else None)."""
 
     polls: float
     lists: float | None = None
@@ -121,11 +120,11 @@ class Coordinator(Protocol):
     """Keeps the record of requests and shares the budget with other processes. Its methods never raise."""
 
     def watch(self, targets: Iterable[Target], now: Instant) -> None:
-        """Note that targets are watched; takes effect before any later `acquire`."""
+        """Add targets to the watch list; takes effect before any later `acquire`."""
         ...
 
     def unwatch(self, keys: Iterable[JobKey], now: Instant) -> None:
-        """Note that jobs are no longer watched."""
+        """Remove jobs from the watch list."""
         ...
 
     def acknowledge(self, key: JobKey, now: Instant, *, acknowledged: bool) -> None:
@@ -133,13 +132,13 @@ class Coordinator(Protocol):
         ...
 
     def set_focus(self, keys: Collection[JobKey]) -> None:
-        """Note which jobs are on the screen here: others poll them sooner."""
+        """Set the jobs that are on the screen here; other processes poll them sooner."""
         ...
 
     def set_limit(self, profile: str, limits: RateLimits, now: Instant, *, assumed: bool) -> None:
         """Set the requests a minute that all processes together may send through a profile.
 
-        One that is only `assumed`, before any answer, gives way to what is remembered.
+        A limit `assumed` before any answer does not replace a saved one.
         """
         ...
 
@@ -148,11 +147,11 @@ class Coordinator(Protocol):
         ...
 
     async def acquire(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
-        """Acquire a permit to send a request; with it the request is on record as sent to `url`."""
+        """Return a permit to send a request, which is then on record as sent to `url`, or when to try again."""
         ...
 
-    async def record(self, permit: Permit, reply: PollResult, now: Instant) -> None:
-        """Record the reply to a request; it is on disk when this returns, and before anybody is shown it."""
+    async def record(self, permit: Permit, result: PollResult, now: Instant) -> None:
+        """Record the result of a request; it is on disk when this returns, so before it is shown."""
         ...
 
     async def abandon(self, permit: Permit, now: Instant) -> None:
@@ -160,20 +159,20 @@ class Coordinator(Protocol):
         ...
 
     async def load_history(self, key: JobKey) -> History:
-        """Return what earlier runs and other processes observed of a job."""
+        """Return what earlier runs and other processes recorded about a job."""
         ...
 
     def external_updates(self, is_watched: Callable[[JobKey], bool]) -> AsyncIterator[tuple[External, ...]]:
-        """Yield what other processes observe of watched jobs, while it is read; what comes together is one batch."""
+        """Yield updates from other processes about watched jobs, in batches, until the iteration ends."""
         ...
 
     async def close(self) -> None:
-        """Put everything so far on disk and let go of it."""
+        """Write everything to disk and close the store."""
         ...
 
 
 class NullCoordinator:
-    """Stores nothing and permits everything: an engine alone in the world."""
+    """Stores nothing and permits every request: for an engine without a store."""
 
     def __init__(self) -> None:
         self._sequence = count(1)
@@ -197,23 +196,23 @@ class NullCoordinator:
         """Do nothing."""
 
     async def acquire(self, profile: str, request: Request | CancelJob, url: str, now: Instant) -> Permit | Denied:
-        """Permit."""
+        """Return a permit."""
         return Permit(next(self._sequence))
 
-    async def record(self, permit: Permit, reply: PollResult, now: Instant) -> None:
+    async def record(self, permit: Permit, result: PollResult, now: Instant) -> None:
         """Do nothing."""
 
     async def abandon(self, permit: Permit, now: Instant) -> None:
         """Do nothing."""
 
     async def load_history(self, key: JobKey) -> History:
-        """Return nothing."""
+        """Return an empty history."""
         return History()
 
     async def close(self) -> None:
         """Do nothing."""
 
     async def external_updates(self, is_watched: Callable[[JobKey], bool]) -> AsyncIterator[tuple[External, ...]]:
-        """Wait for ever: nobody else is there."""
+        """Wait for ever: there are no other processes."""
         await asyncio.Event().wait()
         yield  # type: ignore[misc] # never reached: it makes this an iterator

@@ -1,4 +1,4 @@
-"""The engine: the only poller. Every front end adds targets to it and renders from its stream of changes."""
+"""The engine, which alone polls. Front ends add targets to it and render its stream of changes."""
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
@@ -32,14 +32,14 @@ from jobdeck.scheduling.outlook import NextPoll, QuotaSnapshot
 
 TICK_SECONDS = 1.0
 SAVE_SECONDS = 60.0
-"""How often the measured durations are saved; a kill loses at most so much of it."""
+"""Seconds between saves of the measured durations; a kill loses those of one such period at most."""
 
 
 class Engine:
     """Polls many jobs of many profiles, each profile within its own budget, and survives every problem.
 
-    Not thread-safe: it belongs to one event loop. `make_worker` opens a profile when its first target comes, so
-    that an unused profile costs nothing; what it raises, `add` raises.
+    It is not thread-safe: it belongs to one event loop. `make_worker` opens a profile when its first target is added,
+    so that an unused profile costs nothing; `add` raises what `make_worker` raises.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Engine:
         self._user_present = True
         self.paused = False
         self.needs_own_answers = False
-        """Whether an end that another process observed is polled again: an exit code relies on it."""
+        """Whether this process polls an end again that another process observed: its exit code relies on that."""
 
     @property
     def jobs(self) -> Mapping[JobKey, Job]:
@@ -76,23 +76,23 @@ class Engine:
         return self._registry.log_of(key).exchanges
 
     def timeline(self, key: JobKey) -> tuple[TimelineEvent, ...]:
-        """Return what happened to a job, oldest first; what earlier runs saw joins it once it is in focus."""
+        """Return a job's timeline, oldest first; events of earlier runs are added once the job has been selected."""
         return self._registry.log_of(key).timeline
 
     def previous(self, key: JobKey) -> Job | None:
-        """Return a job's state before its newest change, None when this run has seen none."""
+        """Return a job's state before its newest change; None if this run observed no change."""
         return self._registry.log_of(key).previous
 
     def progress_history(self, key: JobKey) -> tuple[tuple[float, float], ...]:
-        """Return (monotonic seconds, fraction) of a job's progress each time it moved, oldest first."""
+        """Return (monotonic seconds, fraction) for each change of a job's progress, oldest first."""
         return self._registry.log_of(key).progress_samples
 
     def content(self, exchange: Exchange) -> ExchangeContent | None:
-        """Return the headers and the body of an exchange, without any credential; None when they are not in memory."""
+        """Return the headers and the body of an exchange, without credentials; None when they are not in memory."""
         return self._registry.content(exchange)
 
     def newest_content(self, key: JobKey) -> ExchangeContent | None:
-        """Return what has a job's newest body: a poll's, or that of a list which changed its phase later."""
+        """Return the content with a job's newest body: from a poll, or from a later list that changed its phase."""
         return self._registry.newest_content(key)
 
     def quotas(self) -> Mapping[str, QuotaSnapshot]:
@@ -101,15 +101,15 @@ class Engine:
         return {name: worker.scheduler.quota(mono) for name, worker in self._workers.items()}
 
     def halted(self) -> Mapping[str, Problem]:
-        """Return the profiles that send nothing any more, with the problem that halted them."""
+        """Return the halted profiles, which send no requests, with the problem that halted them."""
         return {name: worker.halt for name, worker in self._workers.items() if worker.halt is not None}
 
     def next_probe_at(self, profile: str) -> float | None:
-        """Return when a profile that cannot be reached is tried next (monotonic seconds); None while it can be."""
+        """Return when an unreachable profile is tried again (monotonic seconds); None while it can be reached."""
         return self._workers[profile].scheduler.probe_at if profile in self._workers else None
 
     def next_poll(self, key: JobKey) -> NextPoll | None:
-        """Return when a job is due next; None when it is not scheduled (ended, or not watched)."""
+        """Return when a job is polled next; None when it is not scheduled (ended, or not watched)."""
         worker = self._workers.get(key.profile)
         return worker.scheduler.next_poll(key) if worker is not None else None
 
@@ -120,18 +120,18 @@ class Engine:
         return subscription
 
     def add(self, targets: Iterable[Target], remembered: Iterable[Job] = ()) -> tuple[JobKey, ...]:
-        """Watch targets; returns the keys that are new. A new target is polled as soon as the budget allows.
+        """Watch targets; return the keys that are new. A new target is polled as soon as the budget allows.
 
-        What is `remembered` of them counts from the moment at which an answer contradicts it, or there is none.
-        Watches none of them when the worker of one cannot be made, and raises what that raises.
+        `remembered` states are used only if the first answer differs or fails. If a worker cannot be made, no target
+        is watched, and the error of `make_worker` is raised.
         """
         now = self._clock.now()
         jobs: list[Job] = []
         others: list[Job] = []
         events: list[Event] = []
-        known = tuple(remembered)
-        self._registry.set_remembered(known)
-        batches = {job.key: job.target.batch for job in known}
+        states = tuple(remembered)
+        self._registry.set_remembered(states)
+        batches = {job.key: job.target.batch for job in states}
         wanted = tuple(targets)
         workers = {name: self._worker(name) for name in dict.fromkeys(target.key.profile for target in wanted)}
         for target in wanted:
@@ -148,17 +148,15 @@ class Engine:
         return tuple(job.key for job in jobs)
 
     def restore(self, jobs: Iterable[Job], *, listed: bool = False) -> None:
-        """Watch jobs in the state in which they are remembered, as old as that is; those watched already stay.
+        """Watch jobs in their remembered states, whatever the age of these; jobs watched already stay as they are.
 
-        Those that have ended are polled once, after all that is more pressing: their IDs may have been used again.
-        Those that were removed in this run come back as they were, with their history.
-
-        With `listed` they come from the coordinator's own list, and are not added to it again.
+        Ended jobs are polled once, after everything more urgent: their IDs may have been used again. Jobs removed in
+        this run get their history back. `listed` jobs are on the coordinator's watch list, and not added to it again.
         """
         now = self._clock.now()
         restored: list[Job] = []
         for remembered in jobs:
-            # Whether its profile can be seen is a matter of now.
+            # An outage of the past says nothing about the profile now.
             job = remembered if remembered.outage is None else replace(remembered, outage=None)
             worker = self._worker(job.key.profile)
             if self._registry.restore(job, now):
@@ -196,13 +194,13 @@ class Engine:
         return removed_keys
 
     def stop_polling(self, key: JobKey) -> None:
-        """Stop polling a job, but keep what is known of it."""
+        """Stop polling a job, but keep its state."""
         worker = self._workers.get(key.profile)
         if worker is not None:
             worker.scheduler.remove(key)
 
     def acknowledge(self, keys: Iterable[JobKey], *, acknowledged: bool = True) -> None:
-        """Note that a person knows of the trouble of jobs (or does not after all); it is remembered."""
+        """Acknowledge the trouble of jobs, or take that back; it is saved."""
         now = self._clock.now()
         changed: list[Job] = []
         for key in keys:
@@ -226,7 +224,7 @@ class Engine:
             worker.wake()
 
     def set_visible(self, keys: Collection[JobKey]) -> None:
-        """Set the rows on the screen; they go before those that are not."""
+        """Set the jobs on the screen; they are polled before those that are not."""
         self._visible = frozenset(keys)
         self._share_focus()
         self._show_to_schedulers()
@@ -236,7 +234,7 @@ class Engine:
         self._coordinator.set_focus(self._visible | selected)
 
     def _show_to_schedulers(self) -> None:
-        """Have what is on the screen polled before what is not, here or at somebody else's."""
+        """Tell each scheduler which of its jobs are on this screen or on another process's."""
         for name, worker in self._workers.items():
             worker.scheduler.set_visible([key for key in self._visible | self._focus if key.profile == name])
             worker.wake()
@@ -250,10 +248,10 @@ class Engine:
             worker.wake()
 
     async def download(self, key: JobKey, write: Callable[[bytes], object]) -> Problem | None:
-        """Ask for a job's result, and hand the body, decoded and without secrets, to `write` as it comes.
+        """Request a job's result, and pass the body to `write` as it arrives, decoded and without secrets.
 
-        Returns what went wrong; of a result with a URL of its own the body is that one's. Cancelled when the job is
-        watched no more.
+        The body comes from the result's own URL if it has one. Returns the problem, if any. Raises CancelledError when
+        the job is removed.
         """
         worker = self._workers[key.profile]
         completion = worker.download(key, write)
@@ -266,21 +264,21 @@ class Engine:
         return "not watched" if job is None or worker is None else worker.cancel_obstacle(job)
 
     async def cancel(self, key: JobKey) -> CancelResult:
-        """Have a job cancelled, by one request that is never sent again, and poll it: only that tells what it did."""
+        """Request that a job be cancelled, once, then poll the job: only its own answer shows the effect."""
         if obstacle := self.cancel_obstacle(key):
             return CancelResult.not_sent(Problem(ProblemKind.PERMISSION, obstacle))
         worker = self._workers[key.profile]
-        reply = await worker.cancel(self.jobs[key].target)
-        if isinstance(reply, Problem):
-            return CancelResult.not_sent(reply)
-        touched = self._registry.note_action(key, reply)
+        result = await worker.cancel(self.jobs[key].target)
+        if isinstance(result, Problem):
+            return CancelResult.not_sent(result)
+        touched = self._registry.note_action(key, result)
         self._share_limit(worker)
-        self._publish(jobs=[touched] if touched is not None else [], exchanges=[reply.exchange])
+        self._publish(jobs=[touched] if touched is not None else [], exchanges=[result.exchange])
         self.poll_now(key)
-        return CancelResult.of(reply.exchange)
+        return CancelResult.of(result.exchange)
 
     def poll_ended(self, key: JobKey) -> None:
-        """Poll an ended job for its own answer, where its end is known only from a list, another process or memory."""
+        """Poll an ended job for its own answer, if its end is known only from a list, another process or memory."""
         worker = self._workers.get(key.profile)
         if worker is not None and key in self.jobs:
             worker.scheduler.poll_ended(key)
@@ -294,13 +292,13 @@ class Engine:
             worker.wake()
 
     def pause(self) -> None:
-        """Send nothing more until `resume`; what is in flight is still applied."""
+        """Send no more requests until `resume`; answers to requests in flight are still applied."""
         self.paused = True
         for worker in self._workers.values():
             worker.scheduler.pause()
 
     def resume(self) -> None:
-        """Go on after `pause`, paced."""
+        """Poll again after `pause`, within the rate limit."""
         self.paused = False
         for worker in self._workers.values():
             worker.scheduler.resume(self._clock.now().mono)
@@ -322,13 +320,13 @@ class Engine:
                         await self._clock.wait(never, TICK_SECONDS)
                         self.tick()
                 finally:
-                    # From here on the group takes no task, and somebody may still move about on the screen.
+                    # From here on the group accepts no task, but the user may still select rows.
                     self._group = None
         finally:
             self._close_subscriptions()
 
     def tick(self) -> None:
-        """Look at the clock; after a sleep of the machine every job is polled once more, paced."""
+        """Check the clock; after a sleep of the machine, poll every job once, within the rate limit."""
         now = self._clock.now()
         seconds = detect_sleep(self._last_tick, now, TICK_SECONDS)
         self._last_tick = now
@@ -342,7 +340,7 @@ class Engine:
         self._publish(events=[SleepNoticed(now, seconds)])
 
     def set_user_present(self, *, present: bool) -> None:
-        """Set whether somebody is at the screen; without, everything is polled less often."""
+        """Set whether the user is present; if not, all jobs are polled less often."""
         self._user_present = present
         mono = self._clock.now().mono
         for worker in self._workers.values():
@@ -380,7 +378,7 @@ class Engine:
             subscription.close()
 
     def _share_limit(self, worker: ProfileWorker, *, assumed: bool = False) -> None:
-        """Share the rate limit with the other processes when it has changed."""
+        """Share the rate limit with other processes if it has changed."""
         now = self._clock.now()
         budget = worker.scheduler.quota(now.mono)
         limits = RateLimits(budget.limit, budget.list_limit)
@@ -392,7 +390,7 @@ class Engine:
         self._create_task(deferred_start(worker.run(self)), f"poll {worker.name}")
 
     def _create_task(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
-        """Run something until the engine ends; not at all where it is ending, as when a task of it has failed."""
+        """Run a task until the engine ends; do nothing if the engine is ending, as after a failed task."""
         with suppress(RuntimeError):
             if self._group is not None:
                 self._group.create_task(coroutine, name=name)
@@ -406,55 +404,55 @@ class Engine:
             self._publish(jobs=self._registry.mark_unreachable(worker.name, worker.unreachable_reason))
 
     def target_of(self, key: JobKey) -> Target | None:
-        """Return the target of a job that is still watched; for workers."""
+        """Return the target of a watched job, else None; for workers."""
         job = self.jobs.get(key)
         return job.target if job is not None else None
 
     def on_completion(self, completion: Completion) -> None:
-        """Apply the reply to a request; for workers.
+        """Apply the result of a request; for workers.
 
-        First the registry, then the scheduler with what that changed, then everyone else.
+        First to the registry, then, with the changes, to the scheduler, then to the subscribers.
         """
-        worker, reply, mono = completion.worker, completion.reply, completion.now.mono
-        asked = None if isinstance(completion.request, ListPage) else completion.request.key
-        change = self._registry.apply(asked, reply, completion.now)
-        problem = reply.problem
+        worker, result, mono = completion.worker, completion.result, completion.now.mono
+        polled = None if isinstance(completion.request, ListPage) else completion.request.key
+        change = self._registry.apply(polled, result, completion.now)
+        problem = result.problem
         worker.scheduler.on_result(
             mono,
             completion.request,
             ActionResult(
                 problem=problem.kind if problem is not None else None,
                 updates=change.updates,
-                retry_after=reply.retry_after,
-                windows=reply.windows,
-                next_cursor=reply.next_cursor,
-                rows=len(reply.observations),
-                retry_after_unclamped=reply.retry_asked,
-                missing=worker.missing_parts(asked, change.jobs[0].missing)
-                if asked is not None and change.jobs
+                retry_after=result.retry_after,
+                windows=result.windows,
+                next_cursor=result.next_cursor,
+                rows=len(result.observations),
+                retry_after_unclamped=result.retry_after_unclamped,
+                missing=worker.missing_parts(polled, change.jobs[0].missing)
+                if polled is not None and change.jobs
                 else (),
             ),
         )
         self._share_limit(worker)
         events: list[Event] = list(change.events)
         jobs = {job.key: self._set_forecast(worker, job) for job in change.jobs}
-        # A part that cannot be had says nothing of whether jobs can be seen.
+        # A failed request for a part says nothing about whether jobs can be reached.
         is_part_problem = problem is not None and isinstance(completion.request, FetchPart)
         health_events, other = ([], False) if is_part_problem else worker.track_health(problem, completion.now)
         events += health_events
-        # One that was still on its way when the key was refused is seen, and then no more.
+        # An answer that was in flight when the key was rejected is still applied; then its job is unreachable, too.
         if other or worker.halt is not None:
             jobs.update(
                 (job.key, job) for job in self._registry.mark_unreachable(worker.name, worker.unreachable_reason)
             )
-        self._publish(jobs=jobs.values(), exchanges=[reply.exchange], events=events)
+        self._publish(jobs=jobs.values(), exchanges=[result.exchange], events=events)
 
     def on_cooldown(self, profile: str) -> None:
-        """Publish the jobs of a profile anew, since its quota has changed; for workers."""
+        """Publish all jobs of a profile, because its quota has changed; for workers."""
         self._publish(jobs=[job for job in self.jobs.values() if job.key.profile == profile])
 
     def _mark_unreachable(self, jobs: Iterable[Job]) -> list[Job]:
-        """Return jobs that were just added, unreachable like all others where their profile is."""
+        """Return jobs that were just added, marked unreachable if their profile is."""
         for worker in self._workers.values():
             if worker.unreachable_reason is not None:
                 self._registry.mark_unreachable(worker.name, worker.unreachable_reason)
@@ -467,17 +465,17 @@ class Engine:
             self._create_task(self._load_history(key), "load history")
 
     async def _load_history(self, key: JobKey) -> None:
-        """Merge what earlier runs and other processes saw of a job into what this run has."""
+        """Merge the history of a job from the store into the registry."""
         history = await self._coordinator.load_history(key)
         job = self._registry.merge_history(key, history.exchanges, history.timeline)
         if job is not None:
             self._publish(jobs=[job])
 
     async def _apply_external_updates(self) -> None:
-        """Apply what other processes observe of our jobs, so that none is polled twice."""
+        """Apply the observations of other processes, so that no job is polled twice."""
         async for updates in self._coordinator.external_updates(self.jobs.__contains__):
             watchers = [one for one in updates if isinstance(one, ExternalWatchers)]
-            # Of the coordinator's own list, as what it begins with.
+            # They are on the coordinator's list already, like the jobs at the start.
             self.restore([one.job for one in watchers if one.job is not None], listed=True)
             touched: dict[JobKey, None] = {}
             events: list[Event] = []
@@ -491,7 +489,7 @@ class Engine:
             self._publish(jobs=jobs.values(), exchanges=exchanges.values(), events=events)
 
     def _merge_external(self, external: External) -> RegistryChange:
-        """Merge what another process observed into the registry and the schedule."""
+        """Merge an update from another process into the registry and the schedule."""
         if isinstance(external, ExternalAcknowledgement):
             touched = self._registry.acknowledge(external.key, acknowledged=external.acknowledged, by=external.by)
             return RegistryChange((touched,) if touched is not None else (), (), ())
@@ -516,8 +514,8 @@ class Engine:
         if worker is None or not change.jobs:
             return change
         for update in change.updates:
-            seen = replace(update, full=not update.terminal) if self.needs_own_answers else update
-            worker.scheduler.apply_external(self._clock.now().mono, seen)
+            scheduled = replace(update, full=not update.terminal) if self.needs_own_answers else update
+            worker.scheduler.apply_external(self._clock.now().mono, scheduled)
         worker.wake()
         for job in change.jobs:
             self._set_forecast(worker, job)
@@ -546,8 +544,8 @@ class Engine:
 async def deferred_start(work: Coroutine[Any, Any, None]) -> None:
     """Do `work`, from the loop's next round on.
 
-    Textual has tasks begin where they are made, from Python 3.12 on. A task that fails before its first wait then
-    makes its group refuse the next one, and leaves a cancellation behind that ends whatever is waited for later.
+    Textual runs tasks eagerly (Python 3.12+). A task that fails before its first wait then makes its group refuse the
+    next task, and leaves a cancellation behind that ends some later wait.
     """
     try:
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The log of one job, as far as this run and the store know it: for the panes that explain a row."""
+"""The log of one job, from this run and from the store, for the panes that explain a row."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -22,13 +22,13 @@ MAX_EXCHANGES = 200
 MAX_TIMELINE_EVENTS = 500
 MAX_SAMPLES = 240
 MAX_PREVIOUS_RESULT = 4 * 1024
-"""Characters of the result of a former state."""
+"""Characters above which a result is left out of `JobLog.previous`."""
 
 
 class JobLog:
     """One job's newest exchanges, its timeline, its state before the newest change, and its progress over time."""
 
-    # Lists, oldest first and trimmed by hand: an empty deque takes 0.6 kB, three of them for each of 10,000 jobs 19 MB.
+    # Lists, oldest first, trimmed by hand: an empty deque takes 0.6 kB, and three for each of 10,000 jobs take 19 MB.
     __slots__ = ("_exchanges", "_samples", "_started_us", "_timeline", "previous")
 
     def __init__(self, now: Instant) -> None:
@@ -50,7 +50,7 @@ class JobLog:
 
     @property
     def progress_samples(self) -> tuple[tuple[float, float], ...]:
-        """(Monotonic seconds, fraction) of the progress each time it moved, oldest first."""
+        """(Monotonic seconds, fraction) for each change of the progress, oldest first."""
         return tuple(self._samples)
 
     def copy(self) -> "JobLog":
@@ -61,14 +61,14 @@ class JobLog:
         return other
 
     def add_exchange(self, exchange: Exchange) -> None:
-        """Add the newest exchange, once: the store may have told of it just before, and a list name a job twice."""
+        """Add the newest exchange unless it is there: the store may have sent it, or a list name the job twice."""
         if self._exchanges and self._exchanges[-1].id == exchange.id:
             return
         self._exchanges.append(exchange)
         _trim(self._exchanges, MAX_EXCHANGES)
 
     def insert_exchange(self, exchange: Exchange) -> bool:
-        """Insert an exchange of another process by its sequence; False when it is there: it comes with each change."""
+        """Insert an exchange of another process by its sequence; False if it is there: each change brings it again."""
         at = len(self._exchanges)
         while at and self._exchanges[at - 1].sequence >= exchange.sequence:
             at -= 1
@@ -79,13 +79,13 @@ class JobLog:
         return True
 
     def record_change(self, before: Job, after: Job, events: Iterable[JobEvent], now: Instant) -> None:
-        """Record what an observation changed."""
+        """Record the change from `before` to `after`, with its events."""
         if after.changed is not before.changed and before.observed is not None:
-            # What is compared with it is its beginning.
+            # Comparisons show only the beginning of a result, so a large one is not worth its memory.
             large = before.result is not None and len(before.result) > MAX_PREVIOUS_RESULT
             self.previous = before.without_result() if large else before
         entries = [entry for event in events if (entry := timeline_event_of(event)) is not None]
-        # An API without request IDs has a trace ID to give instead.
+        # An API without request IDs may have trace IDs.
         self._timeline.extend(replace(entry, request_id=entry.request_id or after.newest_id) for entry in entries)
         _trim(self._timeline, MAX_TIMELINE_EVENTS)
         if after.run != before.run:
@@ -96,9 +96,9 @@ class JobLog:
             _trim(self._samples, MAX_SAMPLES)
 
     def merge_history(self, exchanges: Sequence[Exchange], timeline: Sequence[TimelineEvent]) -> bool:
-        """Put what the store has from before this run before its own; False when there is nothing.
+        """Add exchanges and timeline from before this run; False if there are none.
 
-        `exchanges` are newest first, `timeline` oldest first. This run's own are in the store too.
+        `exchanges` are newest first, `timeline` oldest first. Those of this run, which the store has too, are skipped.
         """
         oldest = self._exchanges[0].sequence if self._exchanges else None
         older = [item for item in reversed(exchanges) if oldest is None or item.sequence < oldest]
@@ -116,14 +116,14 @@ def _trim(items: list[Any], most: int) -> None:
 
 
 def timeline_event_of(event: JobEvent) -> TimelineEvent | None:
-    """Return the timeline's entry for an event; None for what a timeline leaves out."""
+    """Return the timeline's entry for an event; None if timelines leave it out."""
     us = event.at.us
     match event:
         case PhaseChanged(before=before, after=after, status=status, request_id=request_id):
             return TimelineEvent(us, TimelineEventKind.PHASE, status, None, before.value, after.value, request_id)
         case StageChanged(stage=stage, before=before, after=after, request_id=request_id):
-            was = before.value if before is not None else None
-            return TimelineEvent(us, TimelineEventKind.STAGE, "", stage, was, after.value, request_id)
+            phase = before.value if before is not None else None
+            return TimelineEvent(us, TimelineEventKind.STAGE, "", stage, phase, after.value, request_id)
         case ProblemMet(problem=problem, failures=1):
             text = f"{problem.kind.label}: {problem.message}"
             return TimelineEvent(us, TimelineEventKind.PROBLEM, text, request_id=problem.request_id or problem.trace_id)

@@ -1,4 +1,4 @@
-"""What takes much memory of a job: bodies of exchanges and its result, of all jobs within a budget each."""
+"""Memory budgets for the large parts of jobs: one for the bodies of exchanges, one for results."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -11,19 +11,20 @@ from jobdeck.domain.job import JobKey
 BODIES_BYTES = 32 * 1024 * 1024
 
 RESULTS_BYTES = 64 * 1024 * 1024
-"""300 results of 1 MB took 412 MB of memory, 120 of 7.5 MB a gigabyte."""
+"""Without a budget, 300 results of 1 MB took 412 MB of memory, and 120 of 7.5 MB a gigabyte."""
 
 ENTRY_BYTES = 600
-"""What an exchange takes beside its body and headers."""
+"""Memory of an exchange without its body and headers."""
 
 HEADER_BYTES = 160
-"""What a header takes beside its value; its name is shared."""
+"""Memory of a header without its value; names are shared."""
 
 
 class BodyCache:
-    """What came of exchanges: headers and bodies, 32 MiB in all.
+    """The contents of exchanges: headers and bodies, 32 MiB in all.
 
-    The oldest go first; the newest body of each job goes after all others, those looked at longest ago first.
+    Contents that are not the newest of a job are evicted first, the oldest of them first; then the newest of each job,
+    the least recently used first.
     """
 
     def __init__(self, budget: int = BODIES_BYTES) -> None:
@@ -35,9 +36,9 @@ class BodyCache:
         self._jobs_of: dict[ExchangeId, int] = {}
 
     def put(self, content: ExchangeContent, newest_of: Iterable[JobKey] = ()) -> None:
-        """Keep what came of an exchange, as the newest body of some jobs; without a body that is over the budget.
+        """Keep the content of an exchange, as the newest of the jobs `newest_of`; a body over the budget is dropped.
 
-        Jobs whose newest body is not kept have none: an older one would be taken for it.
+        If the body is not kept, these jobs have no newest content: an older one would be mistaken for it.
         """
         if _size_of(content) > self._budget:
             content = replace(content, body=None)
@@ -45,8 +46,8 @@ class BodyCache:
         for key in jobs:
             self._release(key)
         jobs = jobs if content.body is not None else ()
-        for known in (self._older.pop(id_, None), self._newest.pop(id_, None)):
-            self._size -= 0 if known is None else _size_of(known)
+        for replaced in (self._older.pop(id_, None), self._newest.pop(id_, None)):
+            self._size -= 0 if replaced is None else _size_of(replaced)
         self._size += _size_of(content)
         (self._newest if jobs else self._older)[id_] = content
         if jobs:
@@ -56,11 +57,11 @@ class BodyCache:
             self._evict()
 
     def get(self, id_: ExchangeId) -> ExchangeContent | None:
-        """Return what came of an exchange (`Exchange.id`), None when that is not in memory (any more)."""
+        """Return the content of an exchange by its `Exchange.id`; None if it is not in memory."""
         return self._newest.get(id_) or self._older.get(id_)
 
     def newest(self, key: JobKey) -> ExchangeContent | None:
-        """Return what has a job's newest body, None when there was none, or it had to go."""
+        """Return the content with a job's newest body; None if there was none or it was evicted."""
         id_ = self._newest_of.get(key)
         if id_ is None or id_ not in self._newest:
             return None
@@ -75,11 +76,11 @@ class BodyCache:
         return other
 
     def drop(self, key: JobKey) -> None:
-        """Forget a job's newest body; it may stay for a while as that of an exchange."""
+        """Forget which content is a job's newest; the content may stay in memory for its exchange."""
         self._release(key)
 
     def _release(self, key: JobKey) -> None:
-        """Let a body be one of many that has been the newest of a job."""
+        """Treat a job's newest content as an older one, once no job has it as its newest."""
         id_ = self._newest_of.pop(key, None)
         if id_ is None or id_ not in self._newest:
             return
@@ -100,9 +101,9 @@ def _size_of(content: ExchangeContent) -> int:
 
 
 class ResultBudget:
-    """How much memory each job's result takes, and which of them have to go.
+    """The memory that each job's result takes, and the choice of results to evict.
 
-    The one that came last is never among them, nor is that of the job that is looked at, `viewed`.
+    The newest result is never evicted, nor is that of the job on view, `viewed`.
     """
 
     def __init__(self, budget: int = RESULTS_BYTES) -> None:
@@ -112,14 +113,14 @@ class ResultBudget:
         self._total = 0
 
     def put(self, key: JobKey, result: str | None) -> None:
-        """Note a job's result, the newest there is; None notes that it has none in memory."""
+        """Count a job's result, as the newest of all; None: the job has none in memory."""
         self._total -= self._sizes.pop(key, 0)
         if result is not None:
             self._sizes[key] = getsizeof(result)
             self._total += self._sizes[key]
 
     def evict(self) -> list[JobKey]:
-        """Return the jobs whose results have to go, the oldest and largest first, and count them no more."""
+        """Return the jobs whose results must be evicted, the oldest and largest first, and stop counting them."""
         evicted: list[JobKey] = []
         while self._total > self._budget and (key := self._oldest_and_largest()) is not None:
             self.put(key, None)
@@ -135,8 +136,8 @@ class ResultBudget:
     def _oldest_and_largest(self) -> JobKey | None:
         newest = len(self._sizes) - 1
         weights = {
-            key: size * (newest - place)
-            for place, (key, size) in enumerate(self._sizes.items())
-            if place < newest and key != self.viewed
+            key: size * (newest - number)
+            for number, (key, size) in enumerate(self._sizes.items())
+            if number < newest and key != self.viewed
         }
         return max(weights, key=weights.__getitem__, default=None)

@@ -1,4 +1,4 @@
-"""The jobs that are watched, their newest state and their newest exchanges."""
+"""The watched jobs, their newest states and their newest exchanges."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,12 +21,12 @@ from jobdeck.scheduling.actions import JobUpdate
 _EPOCH = Instant(0, 0.0)
 
 MAX_REMOVED = 100
-"""Jobs that were removed whose history is kept, in case they come back: a key may be pressed by mistake."""
+"""Removed jobs whose history is kept in case they come back: the key may have been pressed by mistake."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Removed:
-    """What is kept of a job that was removed."""
+    """The log and the batch of a removed job."""
 
     log: JobLog
     batch: str
@@ -34,7 +34,7 @@ class _Removed:
 
 @dataclass(frozen=True, slots=True)
 class RegistryChange:
-    """What a reply changed: the jobs it touched, in their new state, and the events."""
+    """The effect of a result: the affected jobs in their new states, the events, and updates for the scheduler."""
 
     jobs: tuple[Job, ...]
     events: tuple[JobEvent, ...]
@@ -42,7 +42,7 @@ class RegistryChange:
 
 
 class Registry:
-    """Holds the jobs and works out what each reply changed. No I/O, no clock: time is an argument."""
+    """Holds the jobs and applies results to them. No I/O, no clock: time is an argument."""
 
     def __init__(self) -> None:
         self._jobs: dict[JobKey, Job] = {}
@@ -69,15 +69,15 @@ class Registry:
         return MappingProxyType(self._jobs)
 
     def log_of(self, key: JobKey) -> JobLog:
-        """Return what is known of a job's past: nothing, of one that is not watched."""
+        """Return the log of a job; an empty one if the job is not watched."""
         return self._logs.get(key) or JobLog(_EPOCH)
 
     def content(self, exchange: Exchange) -> ExchangeContent | None:
-        """Return what came of an exchange, None when that is not in memory (any more)."""
+        """Return the content of an exchange; None if it is not in memory."""
         return self._bodies.get(exchange.id)
 
     def newest_content(self, key: JobKey) -> ExchangeContent | None:
-        """Return what has a job's newest body: a poll's, or that of a list which changed its phase later."""
+        """Return the content with a job's newest body: from a poll, or from a later list that changed its phase."""
         return self._bodies.newest(key)
 
     def set_selected(self, key: JobKey | None) -> None:
@@ -85,7 +85,7 @@ class Registry:
         self._results.viewed = key
 
     def pop_evicted(self) -> tuple[Job, ...]:
-        """Return the jobs whose results had to make room for others since the last call."""
+        """Return the jobs whose results were evicted from memory since the last call."""
         keys, self._evicted = self._evicted, set()
         return tuple(self._jobs[key] for key in keys if key in self._jobs)
 
@@ -93,7 +93,7 @@ class Registry:
         """Begin to watch a target; None when it is watched already."""
         if target.key in self._jobs:
             return None
-        # Added anew, it is no job of which anything is to be restored, nor does its body go with those that are.
+        # A target that is added again starts without its history, unlike a job in `restore`, but keeps its batch.
         removed = self._removed.pop(target.key, None)
         target = target.in_batch(removed.batch if removed is not None else "")
         job = Job(target=target, added=now, kind=target.resource)
@@ -103,53 +103,53 @@ class Registry:
         return job, JobAdded(now, target.key)
 
     def move_to_batch(self, target: Target) -> Job | None:
-        """Note that a watched job was added again as part of a batch; None when nothing changes by that."""
-        known = self._jobs[target.key]
-        batch = target.in_batch(known.target.batch).batch
-        if not batch or batch == known.target.batch:
+        """Move a watched job to the batch with which it was added again; None when its batch stays the same."""
+        job = self._jobs[target.key]
+        batch = target.in_batch(job.target.batch).batch
+        if not batch or batch == job.target.batch:
             return None
-        moved = replace(known, target=replace(known.target, batch=batch), version=known.version + 1)
+        moved = replace(job, target=replace(job.target, batch=batch), version=job.version + 1)
         self._jobs[target.key] = moved
         return moved
 
     def restore(self, job: Job, now: Instant) -> bool:
         """Begin to watch a job in a remembered state; False when it is watched and was observed already.
 
-        One that was removed meanwhile has its history again.
+        A job that was removed in this run gets its history back.
         """
-        known = self._jobs.get(job.key)
-        if known is not None and known.observed is not None:
+        watched = self._jobs.get(job.key)
+        if watched is not None and watched.observed is not None:
             return False
         if job.observed is not None and job.key not in self._removed:
             job = job.as_remembered()
-        if known is not None and known.target.batch:
-            job = replace(job, target=replace(job.target, batch=known.target.batch))
-        self._jobs[job.key] = job if known is None else replace(job, version=known.version + 1)
-        if known is None:
+        if watched is not None and watched.target.batch:
+            job = replace(job, target=replace(job.target, batch=watched.target.batch))
+        self._jobs[job.key] = job if watched is None else replace(job, version=watched.version + 1)
+        if watched is None:
             removed = self._removed.pop(job.key, None)
             self._logs[job.key] = removed.log if removed is not None else JobLog(now)
         self._store_result(job)
         return True
 
     def set_remembered(self, jobs: Iterable[Job]) -> None:
-        """Note what earlier runs saw of jobs that are polled as though they were new.
+        """Set the states from earlier runs of jobs that are polled as though they were new.
 
-        It counts from the moment at which an answer contradicts it, or the first poll fails: then it is what is known.
+        Such a state is used only if the first answer differs from it, or the first poll fails.
         """
         self._remembered.update((job.key, job.as_remembered()) for job in jobs if job.observed is not None)
 
-    def restore_remembered(self, asked: JobKey | None, reply: PollResult, now: Instant) -> None:
-        """Restore what is remembered of the jobs that a reply is the first about."""
+    def restore_remembered(self, polled: JobKey | None, result: PollResult, now: Instant) -> None:
+        """Restore the remembered states of jobs whose first result this is, where `set_remembered` says so."""
         if not self._remembered:
             return
-        events_of = {JobKey(reply.exchange.profile, row.account_group, row.id): row for row in reply.observations}
-        if asked is not None:
-            events_of = dict.fromkeys([asked], reply.observations[0]) if reply.problem is None else {}
-        for key in events_of if asked is None else [asked]:
+        rows = {JobKey(result.exchange.profile, row.account_group, row.id): row for row in result.observations}
+        if polled is not None:
+            rows = dict.fromkeys([polled], result.observations[0]) if result.problem is None else {}
+        for key in rows if polled is None else [polled]:
             before, job = self._remembered.pop(key, None), self._jobs.get(key)
             if before is None or job is None or job.observed is not None:
                 continue
-            row = events_of.get(key)
+            row = rows.get(key)
             if row is None or row.phase is not before.phase or is_new_run(before, row):
                 self.restore(before, now)
             elif before.run > 1:
@@ -158,12 +158,15 @@ class Registry:
     def merge_history(
         self, key: JobKey, exchanges: Sequence[Exchange], timeline: Sequence[TimelineEvent]
     ) -> Job | None:
-        """Merge what the store has of a job's past, exchanges newest first; None when that changes nothing."""
+        """Merge a job's past from the store, exchanges newest first; None when that changes nothing."""
         log = self._logs.get(key)
         return self._touch(key) if log is not None and log.merge_history(exchanges, timeline) else None
 
     def mark_unreachable(self, profile: str, outage: Problem | None) -> tuple[Job, ...]:
-        """Note that no job of a profile can be reached because of `outage`, or (None) that it is over."""
+        """Set the outage of a profile on its jobs, None when it is over; return those that changed.
+
+        It does not concern jobs whose end is confirmed.
+        """
         touched = []
         for key, job in self._jobs.items():
             if key.profile == profile and not _is_known_in_full(job) and job.outage != outage:
@@ -172,7 +175,7 @@ class Registry:
         return tuple(touched)
 
     def acknowledge(self, key: JobKey, *, acknowledged: bool, by: Acknowledger | None = None) -> Job | None:
-        """Set whether a person has acknowledged a job, `by` another than oneself; None when that is nothing new."""
+        """Set whether a person (another than the user: `by`) has acknowledged a job; None when nothing changes."""
         job = self._jobs.get(key)
         if job is None or job.acknowledged == acknowledged:
             return None
@@ -180,7 +183,7 @@ class Registry:
         return self._touch(key)
 
     def set_watchers(self, key: JobKey, names: tuple[str, ...]) -> Job | None:
-        """Set who watches a job; None when that is nothing new."""
+        """Set the names of those who watch a job; None when nothing changes."""
         job = self._jobs.get(key)
         if job is None or job.target.watched_by == names:
             return None
@@ -195,58 +198,57 @@ class Registry:
     def merge_external(
         self, external: Job, exchange: Exchange | None, *, result_missing: bool = False
     ) -> RegistryChange:
-        """Merge what another process observed of a watched job, by the same rules as an answer of our own.
+        """Merge the state of a watched job that another process observed, by the same rules as our own answers.
 
-        The exchange is one more of the job's, whether or not it showed anything: to cancel it, for example. With
-        `result_missing` there is a result that was not shared: the one we have stays, and where we have none the end
-        alone is known, as from a list.
+        The exchange is added to the job's log even if it shows no state, like one that cancels the job. If the result
+        is not in the store (`result_missing`), ours stays; without one, the job is `summary_only`, as from a list.
         """
-        known = self._jobs.get(external.key)
-        if known is None:
+        before = self._jobs.get(external.key)
+        if before is None:
             return RegistryChange((), (), ())
         is_new = exchange is not None and self._logs[external.key].insert_exchange(exchange)
-        if external.observed is None or external.sequence <= known.sequence:
+        if external.observed is None or external.sequence <= before.sequence:
             return RegistryChange((self._touch(external.key),) if is_new else (), (), ())
-        events_of, observation = _exchange_of(external), observation_of(external)
+        shown_by, observation = _exchange_of(external), observation_of(external)
         if result_missing:
-            facts = known.facts if known.evicted_result is not None else observation.facts
-            observation = replace(observation, result=known.result, facts=facts)
-        applied = self._observe_all(((known, observation),), events_of, external.observed, Source.PEER)
+            facts = before.facts if before.evicted_result is not None else observation.facts
+            observation = replace(observation, result=before.result, facts=facts)
+        applied = self._observe_all(((before, observation),), shown_by, external.observed, Source.PEER)
         job = self._jobs[external.key]
         if job.run < external.run:
             job = replace(job, run=external.run, begun=external.begun)
-        if external.end_id is not None and job.phase is external.phase and known.ended is not job.ended:
+        if external.end_id is not None and job.phase is external.phase and before.ended is not job.ended:
             job = replace(job, end_request_id=external.end_request_id, end_trace_id=external.end_trace_id)
         if job is not self._jobs[external.key]:
             self._jobs[external.key] = job
             applied = replace(applied, jobs=(job,))
-        lacks_result = result_missing and known.result is None and known.evicted_result is None
+        lacks_result = result_missing and before.result is None and before.evicted_result is None
         return self._mark_summary_only(applied) if lacks_result else applied
 
     def merge_sighting(self, key: JobKey, exchange: Exchange, observed: Instant) -> RegistryChange:
-        """Merge that another process saw a watched job, at `observed`, as it is known here."""
-        known = self._jobs.get(key)
-        if known is None:
+        """Merge an exchange of another process that observed a watched job, at `observed`, in its present state."""
+        job = self._jobs.get(key)
+        if job is None:
             return RegistryChange((), (), ())
         is_new = self._logs[key].insert_exchange(exchange)
-        if exchange.sequence <= known.sequence or known.observed is None:
+        if exchange.sequence <= job.sequence or job.observed is None:
             return RegistryChange((self._touch(key),) if is_new else (), (), ())
-        in_full = exchange.job is not None and not known.summary_only
-        row = replace(observation_of(known), whole=in_full)
-        return self._observe_all(((known, row),), exchange, observed, Source.PEER)
+        in_full = exchange.job is not None and not job.summary_only
+        row = replace(observation_of(job), whole=in_full)
+        return self._observe_all(((job, row),), exchange, observed, Source.PEER)
 
     def _mark_summary_only(self, applied: RegistryChange) -> RegistryChange:
-        """Note that only the end is known of the jobs just observed, if they have ended."""
+        """Set `summary_only` on those of the jobs just observed that have ended."""
         for job in applied.jobs:
             if job.terminal:
                 self._jobs[job.key] = replace(job, summary_only=True)
         jobs = tuple(self._jobs[job.key] for job in applied.jobs)
         return replace(
-            applied, jobs=jobs, updates=tuple(replace(seen, full=not seen.terminal) for seen in applied.updates)
+            applied, jobs=jobs, updates=tuple(replace(update, full=not update.terminal) for update in applied.updates)
         )
 
     def remove(self, key: JobKey, now: Instant) -> Event | None:
-        """Watch a job no more; None when it was not watched. The history of the last ones is kept for `restore`."""
+        """Stop watching a job; None if it is not watched. The newest `MAX_REMOVED` histories are kept for `restore`."""
         job = self._jobs.pop(key, None)
         if job is None:
             return None
@@ -266,48 +268,48 @@ class Registry:
             job = self._jobs[key] = changed
         return job
 
-    def apply(self, asked: JobKey | None, reply: PollResult, now: Instant) -> RegistryChange:
-        """Apply a reply to the job that was `asked` for, or to every watched job of a list (`asked` is None)."""
-        self.restore_remembered(asked, reply, now)
-        if asked is not None:
-            job = self._jobs.get(asked)
+    def apply(self, polled: JobKey | None, result: PollResult, now: Instant) -> RegistryChange:
+        """Apply a result to the job `polled`, or to every watched job of a list (`polled` is None)."""
+        self.restore_remembered(polled, result, now)
+        if polled is not None:
+            job = self._jobs.get(polled)
             if job is None:
                 return RegistryChange((), (), ())
-            self._logs[asked].add_exchange(reply.exchange)
-            self._keep_content(reply, () if _is_beside_state(reply.exchange) else (asked,))
-            if reply.problem is not None:
-                changed, events = apply_failure(job, reply.exchange, reply.problem, now)
-                self._jobs[asked] = changed
-                self._logs[asked].record_change(job, changed, events, now)
+            self._logs[polled].add_exchange(result.exchange)
+            self._keep_content(result, (polled,) if _shows_state(result.exchange) else ())
+            if result.problem is not None:
+                changed, events = apply_failure(job, result.exchange, result.problem, now)
+                self._jobs[polled] = changed
+                self._logs[polled].record_change(job, changed, events, now)
                 return RegistryChange((changed,), events, ())
-            return self._observe_all(((job, reply.observations[0]),), reply.exchange, now)
-        profile = reply.exchange.profile
-        keyed = ((JobKey(profile, row.account_group, row.id), row) for row in reply.observations)
+            return self._observe_all(((job, result.observations[0]),), result.exchange, now)
+        profile = result.exchange.profile
+        keyed = ((JobKey(profile, row.account_group, row.id), row) for row in result.observations)
         watched = [(job, row) for key, row in keyed if (job := self._jobs.get(key)) and not _repeats_end(job, row)]
         for job, _ in watched:
-            self._logs[job.key].add_exchange(reply.exchange)
-        applied = self._observe_all(watched, reply.exchange, now, Source.LIST)
-        # Lists come by the second and are large: one that shows no other phase of any job than before is not kept.
-        if turned := [job.key for job, _ in watched if self._jobs[job.key].phase is not job.phase]:
-            self._keep_content(reply, turned)
+            self._logs[job.key].add_exchange(result.exchange)
+        applied = self._observe_all(watched, result.exchange, now, Source.LIST)
+        # Lists are large and may arrive every second: keep a list's body only if it changed the phase of a job.
+        if changed_phase := [job.key for job, _ in watched if self._jobs[job.key].phase is not job.phase]:
+            self._keep_content(result, changed_phase)
         return applied
 
-    def _keep_content(self, reply: PollResult, newest_of: Iterable[JobKey]) -> None:
-        if reply.body is not None or reply.headers:
-            self._bodies.put(ExchangeContent(reply.exchange, reply.headers, reply.windows, reply.body), newest_of)
+    def _keep_content(self, result: PollResult, newest_of: Iterable[JobKey]) -> None:
+        if result.body is not None or result.headers:
+            self._bodies.put(ExchangeContent(result.exchange, result.headers, result.windows, result.body), newest_of)
             return
         for key in newest_of:
             self._bodies.drop(key)
 
-    def note_action(self, key: JobKey, reply: PollResult) -> Job | None:
-        """Keep the exchange of a request that acts on a job; None when it is not watched.
+    def note_action(self, key: JobKey, result: PollResult) -> Job | None:
+        """Add the exchange of a request that acts on a job to its log; None when it is not watched.
 
-        It says nothing of how the job is: only an answer to the question does.
+        The job's state stays: only the answer to a poll shows it.
         """
         if key not in self._jobs:
             return None
-        self._logs[key].add_exchange(reply.exchange)
-        self._keep_content(reply, ())
+        self._logs[key].add_exchange(result.exchange)
+        self._keep_content(result, ())
         return self._touch(key)
 
     def add_exchange(self, key: JobKey, exchange: Exchange) -> None:
@@ -315,7 +317,7 @@ class Registry:
         self._logs[key].add_exchange(exchange)
 
     def apply_observation(self, key: JobKey, row: Observation, exchange: Exchange, now: Instant) -> RegistryChange:
-        """Apply what an added exchange showed of one watched job."""
+        """Apply one watched job's row of an exchange that `add_exchange` added."""
         source = Source.LIST if exchange.job is None else Source.ANSWER
         return self._observe_all(((self._jobs[key], row),), exchange, now, source)
 
@@ -328,10 +330,10 @@ class Registry:
     ) -> RegistryChange:
         jobs: list[Job] = []
         events: list[JobEvent] = []
-        seen: list[JobUpdate] = []
-        for known, row in pairs:
-            # Not the job of when the answer came: a list may name one twice.
-            before = self._jobs[known.key]
+        updates: list[JobUpdate] = []
+        for watched, row in pairs:
+            # Not the job of the pair: a list may have it twice.
+            before = self._jobs[watched.key]
             job, events_of = apply_observation(before, row, exchange, now, source)
             self._jobs[job.key] = job
             self._logs[job.key].record_change(before, job, events_of, now)
@@ -340,11 +342,11 @@ class Registry:
             jobs.append(job)
             events.extend(events_of)
             changed_now = job.changed is not before.changed or job.doubt != before.doubt
-            seen.append(_job_update(job, row, now, changed=changed_now))
-        return RegistryChange(tuple(jobs), tuple(events), tuple(seen))
+            updates.append(_job_update(job, row, now, changed=changed_now))
+        return RegistryChange(tuple(jobs), tuple(events), tuple(updates))
 
     def _store_result(self, job: Job) -> None:
-        """Keep a job's newest result in memory; others go where there is no room for all."""
+        """Keep a job's newest result in memory, and evict others if the budget requires it."""
         self._results.put(job.key, job.result)
         for key in self._results.evict():
             evicted = self._jobs[key]
@@ -352,15 +354,16 @@ class Registry:
             self._evicted.add(key)
 
 
-def _is_beside_state(exchange: Exchange) -> bool:
-    """Whether an answer is no poll that shows a job: a part of it, or an error."""
-    return exchange.part is not None or exchange.http_status is None or exchange.http_status >= 300
+def _shows_state(exchange: Exchange) -> bool:
+    """Whether the answer to a poll shows a job: it is neither a part of it nor an error."""
+    return exchange.part is None and exchange.http_status is not None and exchange.http_status < 300
 
 
 def _repeats_end(job: Job, row: Observation) -> bool:
-    """Whether a list row repeats how a job ended.
+    """Whether a list row repeats a known end.
 
-    Lists show ended jobs for hours: counted as observations, they would soon crowd out the answers that showed the end.
+    Lists show ended jobs for hours; as observations, these rows would crowd the exchanges that showed the end out of
+    the log.
     """
     if not job.terminal or (row.attempt is not None and row.attempt != job.attempt):
         return False
@@ -373,10 +376,10 @@ def _repeats_end(job: Job, row: Observation) -> bool:
 
 
 def _job_update(job: Job, row: Observation, now: Instant, *, changed: bool) -> JobUpdate:
-    """Return what the scheduler needs to know.
+    """Return the scheduler's view of a job.
 
-    Its kinds are those of the lists, so the resource's word; of a described API, whose jobs may be of any kind, the
-    kind itself, so that durations are learnt of each.
+    Its kind is the resource's name, as in lists; but the job's own kind if the API has a single resource named `job`,
+    so that durations are learnt for each kind.
     """
     stage = job.current_stage
     resource = job.target.resource
@@ -395,7 +398,7 @@ def _job_update(job: Job, row: Observation, now: Instant, *, changed: bool) -> J
 
 
 def _is_known_in_full(job: Job) -> bool:
-    """Whether a job has ended, as its own answer has told this run or another process, and no list denies it."""
+    """Whether a job has ended by its own answer to this run or another process, and no list row contradicts that."""
     return job.doubt is None and job.terminal and not job.summary_only and job.source in {Source.ANSWER, Source.PEER}
 
 
@@ -406,7 +409,7 @@ def _completed_part(stage: Stage) -> float | None:
 
 
 def observation_of(job: Job) -> Observation:
-    """Return the observation that a remembered job amounts to."""
+    """Return a job's state as an observation."""
     return Observation(
         id=job.key.id,
         status=job.status or "",
@@ -428,13 +431,12 @@ def observation_of(job: Job) -> Observation:
 
 
 def _exchange_of(job: Job) -> Exchange:
-    """Return an exchange with what is known of the one that gave a job its state: a list's has no job."""
-    asked = job.asked or job.added
+    """Return the exchange that gave a job its state, rebuilt from the job; after a list, its `job` is None."""
     return Exchange(
         profile=job.key.profile,
         method="GET",
         url="",
-        started=asked,
+        started=job.asked or job.added,
         duration=0.0,
         job=None if job.summary_only else job.key,
         http_status=job.http_status,

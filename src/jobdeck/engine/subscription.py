@@ -1,4 +1,4 @@
-"""The stream of changes to one front end, merged while it is busy."""
+"""The stream of changes to one front end; changes are merged while it is busy."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -12,25 +12,23 @@ from jobdeck.domain.job import Job, JobKey
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """All that changed since the last one: each changed job once, in its newest state.
+    """All changes since the last set. A subscriber's first set has every watched job."""
 
-    A subscriber's first set holds every job that is watched. One that is `fresh` does so, too: nothing that came
-    before it holds any more. `ranks` has where jobs stand in the order of need, for those of which that is known: what
-    a set merges is not all that they went through.
-    """
-
+    # Each changed job once, in its newest state.
     jobs: tuple[Job, ...] = ()
     removed: tuple[JobKey, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     events: tuple[Event, ...] = ()
+    # Whether `jobs` are all watched jobs, and replace everything in earlier sets.
     fresh: bool = False
+    # Ranks in the order of need, where they are known: they depend on states that the merged set no longer shows.
     ranks: Mapping[JobKey, Rank] = field(default_factory=dict)
 
 
 class Subscription:
     """An asynchronous iterator of `ChangeSet`; ends when it or the engine is closed.
 
-    Changes of one job between two sets are merged into its newest state; events and exchanges are all kept.
+    A set has only the newest state of each changed job, but all events and exchanges.
     """
 
     def __init__(self, jobs: Iterable[Job], on_close: Callable[["Subscription"], None]) -> None:
@@ -62,7 +60,7 @@ class Subscription:
         self._ready.set()
 
     def close(self) -> None:
-        """End the stream; a consumer that waits gets what is left, then the end."""
+        """End the stream; a waiting consumer receives the last changes, then the end."""
         if not self._closed:
             self._closed = True
             self._ready.set()

@@ -1,4 +1,4 @@
-"""The worker of one profile: take its scheduler's next request, send it through its provider, deliver the reply."""
+"""The worker of one profile: take its scheduler's next request, send it through its provider, deliver the result."""
 
 import asyncio
 import logging
@@ -23,33 +23,32 @@ from jobdeck.scheduling.actions import ActionResult, CancelJob, FetchPart, ListP
 from jobdeck.scheduling.scheduler import MAX_SLOW, Scheduler
 
 MAX_IN_FLIGHT = 2 * MAX_SLOW
-"""Requests at once to one profile. The gate stands before the HTTP client, whose pool costs time that grows with
-the square of its size: 2.8 ms of CPU a request at 10 connections, 32 ms at 100."""
+"""Most requests in flight to one profile. The limit is here because the time that the HTTP client's pool costs grows
+with the square of its size: 2.8 ms of CPU a request at 10 connections, 32 ms at 100."""
 
-LONGEST_WAIT = 30.0
-"""Seconds that a request waits for the budget which a person asked for once."""
+CANCEL_WAIT_SECONDS = 30.0
+"""How long a cancel request waits for the budget."""
 
 OBSTACLE_SECONDS = 1.0
-"""How often such a request looks whether it may still be sent at all."""
+"""Most seconds between two checks whether a waiting cancel request may still be sent."""
 
 RequestSubject: TypeAlias = Target | PartRequest | ListPage
 
 BodyWriter: TypeAlias = Callable[[bytes], object]
-"""Takes the pieces of a body as they come; raises nothing."""
+"""Takes the pieces of a body as they arrive; raises nothing."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Download:
-    """A body to be saved: who writes it and who waits for it, and the part of the job that it is.
-
-    The part is None while nobody knows whether the result is in the job's own answer, which `is_here` says.
-    """
+    """A download of the body with a job's result."""
 
     write: BodyWriter
     done: "asyncio.Future[Problem | None]"
+    # The part that has the result, once an answer has shown that it has a URL of its own.
     part: MissingPart | None = None
+    # Whether an answer has shown that the result is in the job's own answer.
     is_here: bool = False
 
 
@@ -59,23 +58,23 @@ class Completion:
 
     worker: "ProfileWorker"
     request: Request
-    reply: PollResult
+    result: PollResult
     now: Instant
 
 
 class WorkerDelegate(Protocol):
-    """Receives the replies to a worker's requests."""
+    """Receives the results of a worker's requests."""
 
     def target_of(self, key: JobKey) -> Target | None:
-        """Return the target of a job that is still watched."""
+        """Return the target of a watched job, else None."""
         ...
 
     def on_completion(self, done: Completion) -> None:
-        """Apply the reply to a request."""
+        """Apply the result of a request."""
         ...
 
     def on_cooldown(self, profile: str) -> None:
-        """Note that a profile sends nothing for a while because the server asked another process for that."""
+        """Note that a profile sends nothing for a while because the server asked another process to wait."""
         ...
 
 
@@ -106,7 +105,7 @@ class ProfileWorker:
         self._outage_since: Instant | None = None
         self._in_flight = 0
         self._cancels_waiting = 0
-        # Between asking whether there is room and paying, nobody else may ask.
+        # One request at a time: between the check of the budget and its payment no other request may check.
         self._one_permit = asyncio.Lock()
         self._wake = asyncio.Event()
         self._downloads: dict[JobKey, _Download] = {}
@@ -124,7 +123,7 @@ class ProfileWorker:
     def forecast(self, job: Job) -> tuple[float, tuple[float, float] | None, float | None] | None:
         """Return the forecast of a job that was just observed; None when it is not scheduled.
 
-        That is the seconds between two polls, to its end, and without a change.
+        It is the seconds between two polls, the range of seconds to the end, and the seconds after which it stalls.
         """
         plan = self.scheduler.next_poll(job.key)
         if plan is None:
@@ -168,7 +167,7 @@ class ProfileWorker:
         async with asyncio.TaskGroup() as requests:
             while True:
                 self._wake.clear()
-                # What a person has confirmed goes before the next poll.
+                # A cancel request, which a person has confirmed, goes before the next poll.
                 if self._in_flight >= MAX_IN_FLIGHT or self._cancels_waiting:
                     await self._wake.wait()
                     continue
@@ -200,10 +199,10 @@ class ProfileWorker:
         return f"cannot be cancelled while {job.phase.value}" if early else ""
 
     async def cancel(self, target: Target) -> PollResult | Problem:
-        """Have a job cancelled, by one request that is never sent again; or return why it was not sent.
+        """Request that a job be cancelled, once; return why if the request was not sent.
 
-        It goes before the next poll, and waits for the budget, but not for long: nobody expects it to be sent a quarter
-        of an hour later.
+        The request goes before the next poll and waits for the budget, but not for long: nobody expects it to be sent
+        a quarter of an hour later.
         """
         request = self._provider.cancel_request(target)
         if isinstance(request, str):
@@ -217,19 +216,22 @@ class ProfileWorker:
         if isinstance(permit, Problem):
             return permit
         sent = self._clock.now()
-        reply = await send_cancel(
+        result = await send_cancel(
             self._provider, self._coordinator, self._clock, target=target, request=request, permit=permit
         )
-        kind = reply.problem.kind if reply.problem is not None else None
-        result = ActionResult(
-            kind, retry_after=reply.retry_after, windows=reply.windows, retry_after_unclamped=reply.retry_asked
+        kind = result.problem.kind if result.problem is not None else None
+        action_result = ActionResult(
+            kind,
+            retry_after=result.retry_after,
+            windows=result.windows,
+            retry_after_unclamped=result.retry_after_unclamped,
         )
-        self.scheduler.on_cancel_result(self._clock.now().mono, sent.mono, result)
-        return reply
+        self.scheduler.on_cancel_result(self._clock.now().mono, sent.mono, action_result)
+        return result
 
     async def _acquire(self, request: CancelJob, url: str) -> Permit | Problem:
-        """Return leave to send what a person asks for; or why there is none, at once where that will not pass soon."""
-        latest = self._clock.now().later(LONGEST_WAIT)
+        """Return a permit for a cancel request, or why there is none: at once if the obstacle will last."""
+        latest = self._clock.now().later(CANCEL_WAIT_SECONDS)
         while True:
             async with self._one_permit:
                 permit = await self._try_acquire(request, url)
@@ -238,12 +240,12 @@ class ProfileWorker:
             if permit.since(latest) > 0:
                 message = f"the rate limit allows no request before {format_time(permit.us)}: cancel again then"
                 return Problem(ProblemKind.RATE_LIMIT, message, retry_at_us=permit.us)
-            # Not to that moment at once: polling may be paused meanwhile, which a person should be told of at once.
+            # Do not wait until then in one go: if polling is paused meanwhile, the user should learn of it at once.
             seconds = min(max(0.05, permit.since(self._clock.now())), OBSTACLE_SECONDS)
             await self._clock.wait(asyncio.Event(), seconds)
 
     async def _try_acquire(self, request: CancelJob, url: str) -> Permit | Problem | Instant:
-        """Return leave to send a request now, why nothing is sent at all, or when to try again."""
+        """Return a permit to send a cancel request now, why no request is sent at all, or when to try again."""
         now = self._clock.now()
         if (obstacle := self._sending_obstacle(now)) is not None:
             return obstacle
@@ -265,10 +267,7 @@ class ProfileWorker:
         return permit
 
     def _sending_obstacle(self, now: Instant) -> Problem | None:
-        """Return why nothing is sent to the profile for as long as nobody does something about it, or the server asked.
-
-        None while only the rate limit counts.
-        """
+        """Return why no request is sent until a person acts or a cooldown ends; None if only the rate limit counts."""
         quota = self.scheduler.quota(now.mono)
         if quota.paused:
             return Problem(ProblemKind.PERMISSION, "polling is paused: resume it (p), then cancel again")
@@ -280,7 +279,7 @@ class ProfileWorker:
         return None
 
     def download(self, key: JobKey, write: BodyWriter) -> "asyncio.Future[Problem | None]":
-        """Hand the next body with a job's result to `write`; the future tells when it ended, and its problem."""
+        """Pass the next body with a job's result to `write`; the future gets its problem, or None, at the end."""
         done = asyncio.get_running_loop().create_future()
         self._downloads[key] = _Download(write, done)
         return done
@@ -292,7 +291,7 @@ class ProfileWorker:
             wanted.done.cancel()
 
     def missing_parts(self, key: JobKey, missing: tuple[MissingPart, ...]) -> tuple[MissingPart, ...]:
-        """Return the parts of a job that are missing, with the one that is wanted once more."""
+        """Return the missing parts of a job, with the part of its download added if that is not among them."""
         wanted = self._downloads.get(key)
         if wanted is None or wanted.part is None or wanted.part.part in {one.part for one in missing}:
             return missing
@@ -303,7 +302,7 @@ class ProfileWorker:
         await self._provider.aclose()
 
     def _subject_of(self, request: Request, delegate: WorkerDelegate) -> RequestSubject | None:
-        """Return what the provider is to request; None for a job that is no longer watched."""
+        """Return the subject that the provider is to request; None if its job is no longer watched."""
         if isinstance(request, ListPage):
             return request
         target = delegate.target_of(request.key)
@@ -313,7 +312,7 @@ class ProfileWorker:
         return PartRequest(target, request.missing) if isinstance(request, FetchPart) else target
 
     async def _permit(self, request: Request, subject: RequestSubject, delegate: WorkerDelegate) -> Permit | None:
-        """Return leave to send a request; None where there is none now, which the scheduler then knows."""
+        """Return a permit to send a request; None if it is denied, after rescheduling the request."""
         limits = self.shared_limits
         permit = await self._coordinator.acquire(self.name, request, self._url_of(subject), self._clock.now())
         if not isinstance(permit, Denied):
@@ -322,7 +321,7 @@ class ProfileWorker:
         if not permit.budget_exhausted:
             self.scheduler.defer(request, mono, permit.until.mono)
         elif permit.in_cooldown or limits == self.shared_limits:
-            # Else an answer has told of another limit meanwhile, by which this request was not judged.
+            # If the limits have changed meanwhile, this denial came from the old ones.
             self.scheduler.block(request, mono, permit.until.mono)
         if permit.in_cooldown and self._apply_cooldown(permit.until):
             delegate.on_cooldown(self.name)
@@ -333,27 +332,27 @@ class ProfileWorker:
     ) -> None:
         try:
             try:
-                reply = await self._send(subject)
+                result = await self._send(subject)
             except asyncio.CancelledError:
                 await self._coordinator.abandon(permit, self._clock.now())
                 raise
-            reply = reply.sent_as(permit.sequence)
+            result = result.sent_as(permit.sequence)
             now = self._clock.now()
-            # First on record, then shown: else a process killed in between has shown an ID that nobody finds again.
-            await self._coordinator.record(permit, reply, now)
-            delegate.on_completion(Completion(self, request, reply, now))
+            # Record the result before it is shown: a process killed in between would have shown an ID without a record.
+            await self._coordinator.record(permit, result, now)
+            delegate.on_completion(Completion(self, request, result, now))
             if isinstance(request, Poll) and (wanted := self._downloads.get(request.key)) and wanted.part is None:
-                # Wanted since this request was sent, or in the answer that was polled for to find it.
+                # The download began after this request was sent, or its answer has the result, and is requested again.
                 self.scheduler.poll_now(request.key, now.mono)
         finally:
             self._in_flight -= 1
             self._wake.set()
 
     def _apply_cooldown(self, until: Instant) -> bool:
-        """Send nothing before `until`; False when that was known (to the second)."""
+        """Send nothing before `until`; False if the scheduler has this cooldown already (to the second)."""
         mono = self._clock.now().mono
-        known = self.scheduler.quota(mono).blocked_until
-        if known is not None and until.mono <= known + 1.0:
+        current = self.scheduler.quota(mono).blocked_until
+        if current is not None and until.mono <= current + 1.0:
             return False
         self.scheduler.set_cooldown(mono, until.mono)
         return True
@@ -366,25 +365,25 @@ class ProfileWorker:
             if isinstance(subject, PartRequest):
                 return await self._fetch_part(subject)
             return await self._provider.list_page(subject)
-        except Exception as error:  # noqa: BLE001 - one provider that breaks its promise must not stop every job
+        except Exception as error:  # noqa: BLE001 - a provider that raises must not stop every job
             _log.exception("the provider of profile %s raised", self.name)
             return PollResult(self._internal_error(subject, error, started))
 
     async def _poll(self, target: Target) -> PollResult:
-        """Poll a job; a body of it that is wanted is that of its result, which may have a URL of its own."""
+        """Poll a job, and download its body if that has the wanted result; else find the part that has it."""
         wanted = self._downloads.get(target.key)
         if wanted is None:
             return await self._provider.poll(target)
         if wanted.is_here or not self._provider.has_part(target, Part.RESULT):
             del self._downloads[target.key]
             return await self._download(wanted, self._provider.poll(target))
-        reply = await self._provider.poll(target)
-        parts = (one for row in reply.observations for one in row.elsewhere)
+        result = await self._provider.poll(target)
+        parts = (one for row in result.observations for one in row.elsewhere)
         wanted.part = next((one for one in parts if one.part is Part.RESULT), None)
         wanted.is_here = wanted.part is None
-        if reply.problem is not None and self._downloads.pop(target.key, None) is wanted:
-            _resolve(wanted, reply)
-        return reply
+        if result.problem is not None and self._downloads.pop(target.key, None) is wanted:
+            _resolve(wanted, result)
+        return result
 
     async def _fetch_part(self, request: PartRequest) -> PollResult:
         wanted = self._downloads.get(request.target.key)
@@ -396,14 +395,14 @@ class ProfileWorker:
     async def _download(self, wanted: _Download, sending: Coroutine[Any, Any, PollResult]) -> PollResult:
         token = SAVE_BODY.set(wanted.write)
         try:
-            reply = await sending
+            result = await sending
         except BaseException:
             wanted.done.cancel()
             raise
         finally:
             SAVE_BODY.reset(token)
-        _resolve(wanted, reply)
-        return reply
+        _resolve(wanted, result)
+        return result
 
     def _url_of(self, subject: RequestSubject) -> str:
         # A provider that raises here does so when it sends, too, and is logged then.
@@ -424,11 +423,11 @@ def _reason(problem: Problem | None) -> tuple[ProblemKind, int | None] | None:
     return None if problem is None else (problem.kind, problem.http_status)
 
 
-def _resolve(wanted: _Download, reply: PollResult) -> None:
+def _resolve(wanted: _Download, result: PollResult) -> None:
     if not wanted.done.done():
-        wanted.done.set_result(reply.problem)
+        wanted.done.set_result(result.problem)
 
 
 def _round_estimate(seconds: float) -> float:
-    """Round an estimate, which is never more exact and then takes little room in a recording."""
+    """Round an estimate: it is no more precise than that, and takes less space in a recording."""
     return round(seconds, 1 if seconds < 10 else 0)

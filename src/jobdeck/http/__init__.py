@@ -1,1 +1,1 @@
-"""One HTTP client: origin, deadlines, caps, redaction, and what headers say of rate limits."""
+"""The HTTP client that all APIs share: requests, bounded and redacted answers, and the problems of those that fail."""

@@ -1,4 +1,4 @@
-"""The seam between the engine and an API: what a provider promises."""
+"""The interface between the engine and an API: the `Provider` protocol and the results of its requests."""
 
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -13,22 +13,24 @@ from jobdeck.scheduling.actions import ListPage
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """All that one request gave: the exchange for the ledger, and observations unless there was a problem.
-
-    `retry_after` is in seconds, parsed and clamped to 0.2–900: silence after a problem, and with a good answer how
-    long the server wants not to be asked about that job again; `retry_asked` is the same before it was clamped.
-    `next_cursor` continues a list, `gap` says what of it could not be read; `body` is the answer's, an error's too,
-    decoded, and `headers` are those that matter, both without any credential.
-    """
+    """The result of one request: its exchange, for the record of requests, and what its answer said."""
 
     exchange: Exchange
+    # Empty when there was a problem.
     observations: tuple[Observation, ...] = ()
     windows: tuple[RateWindow, ...] = ()
+    # Seconds to wait, clamped to 0.2–900: before any request after a problem, before the next poll of this job after a
+    # good answer.
     retry_after: float | None = None
+    # The cursor of a list's next page.
     next_cursor: str | None = None
+    # Decoded, without credentials; an error's, too.
     body: bytes | None = field(default=None, repr=False, compare=False)
+    # Which rows of a list could not be read, and why.
     gap: str | None = None
-    retry_asked: float | None = None
+    # `retry_after` as the server requested it, before it was clamped.
+    retry_after_unclamped: float | None = None
+    # Only headers worth showing, without credentials.
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -37,13 +39,13 @@ class PollResult:
         return self.exchange.problem
 
     def sent_as(self, sequence: int) -> "PollResult":
-        """Return the reply to the request that has this place in the order of sending."""
+        """Return this result with the sequence of its request."""
         return replace(self, exchange=replace(self.exchange, sequence=sequence))
 
 
 @dataclass(frozen=True, slots=True)
 class ValuePage:
-    """One page of the values that a variable may have, or a problem; `next_cursor` continues it."""
+    """One page of the values that a variable may have, or a problem; `next_cursor` is that of the next page."""
 
     exchange: Exchange
     values: tuple[str, ...] = ()
@@ -57,7 +59,7 @@ class ValuePage:
 
 @dataclass(frozen=True, slots=True)
 class PartRequest:
-    """A request for a part of a job that its own answer has not."""
+    """A request for a part of a job that the job's own answer lacks."""
 
     target: Target
     missing: MissingPart
@@ -65,7 +67,7 @@ class PartRequest:
 
 @dataclass(frozen=True, slots=True)
 class CancelRequest:
-    """A request that cancels a job, and the phases in which it is meant to be sent."""
+    """A request that cancels a job, and the phases in which the job can be cancelled."""
 
     method: str
     url: str
@@ -73,43 +75,43 @@ class CancelRequest:
 
 
 class Provider(Protocol):
-    """One API, asked through one profile. No method raises but for cancellation: every fault is a problem."""
+    """A connection to one API through one profile. Methods raise only CancelledError: every failure is a problem."""
 
     @property
     def profile_name(self) -> str:
-        """The profile this provider asks for."""
+        """The name of the profile."""
         ...
 
-    def url_of(self, asked: Target | PartRequest | ListPage) -> str:
-        """Return where the request for that goes; the base URL, where none would be sent."""
+    def url_of(self, subject: Target | PartRequest | ListPage) -> str:
+        """Return the URL of the request for `subject`; the base URL if no request would be sent."""
         ...
 
     async def poll(self, target: Target) -> PollResult:
-        """Ask for one job; the reply has exactly one observation, of that job, or a problem."""
+        """Request one job; the result has exactly one observation, of that job, or a problem."""
         ...
 
     def has_part(self, target: Target, part: Part) -> bool:
-        """Whether such a job may have a part at a URL of its own."""
+        """Whether the target's API may give this part a URL of its own."""
         ...
 
     async def fetch_part(self, request: PartRequest) -> PollResult:
-        """Ask for a part of a job; the reply has one observation with that part alone, or a problem."""
+        """Request a part of a job; the result has one observation with only that part, or a problem."""
         ...
 
     def cancel_request(self, target: Target) -> CancelRequest | str:
-        """Return the request that cancels a job; or why there is none through this profile, in one line."""
+        """Return the request that cancels a job, or in one line why this profile cannot cancel it."""
         ...
 
     async def cancel(self, target: Target) -> PollResult:
-        """Have a job cancelled, by one request. The reply has a problem, or none, and no observation."""
+        """Send the request that cancels a job, once. The result has no observation, and a problem if it failed."""
         ...
 
     async def list_page(self, page: ListPage) -> PollResult:
-        """Ask for one page of recent jobs; the reply has any number of observations, or a problem."""
+        """Request one page of recent jobs; the result has any number of observations, or a problem."""
         ...
 
     async def list_values(self, variable: str, cursor: str | None = None) -> ValuePage:
-        """Ask for one page of a variable's values, such as account groups; a problem where the API has no such list."""
+        """Request one page of a variable's values, such as account groups; a problem if the API has no such list."""
         ...
 
     async def aclose(self) -> None:

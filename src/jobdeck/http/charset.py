@@ -1,4 +1,4 @@
-"""Text out of a body's bytes: UTF-8 as JSON has to be, else what the bytes or the headers say it is."""
+"""The text of a body: in UTF-8, as JSON must be, else in the charset that its bytes or headers indicate."""
 
 import codecs
 import re
@@ -17,37 +17,38 @@ _NULS = (
     (re.compile(rb"[\[{]\0[^\0]\0"), "utf-16-le"),
     (re.compile(rb"\0[\[{]\0[^\0]"), "utf-16-be"),
 )
-"""Where the NULs stand in a body that begins with ASCII, as JSON does."""
+"""The positions of NULs in a body that begins with ASCII, as JSON does."""
 
-_KNOWN = re.compile(
+_SUPPORTED = re.compile(
     r"utf-(?:8|16|32)(?:-[lb]e)?|ascii|iso8859-\d{1,2}|cp(?:125\d|437|85\d|866|874|932|949|950)|koi8-[ru]|mac-roman"
     r"|shift_jis(?:_2004|x0213)?|euc_(?:jp|kr)|iso2022_jp|gb2312|gbk|gb18030|big5(?:hkscs)?|tis-620"
 )
-"""Python's names of charsets that servers write; it has others that are none (``idna``) or take quadratic time."""
+"""Python's names of the charsets that servers use; other codecs of Python are no charsets (``idna``) or take quadratic
+time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A body as text, without a byte order mark. `note` says what was wrong with it; None when nothing was."""
+    """A body as text, without a byte order mark; `note` says what was wrong with it, None if nothing was."""
 
     text: str
     note: str | None = None
 
 
 def charset_of(content_type: str | None) -> str | None:
-    """Return the charset that a ``Content-Type`` names, as Python spells it; None where it names none that is known."""
+    """Return the charset in a ``Content-Type``, as Python spells it; None if it has none or an unsupported one."""
     match = _CHARSET.search(content_type or "")
     try:
         name = None if match is None else codecs.lookup(match[1]).name
     except LookupError:
         return None
-    return name if name is not None and _KNOWN.fullmatch(name) else None
+    return name if name is not None and _SUPPORTED.fullmatch(name) else None
 
 
-class Narrower:
-    """Turns pieces of a body in UTF-16 or UTF-32 into UTF-8, and leaves all others as they are, without their mark.
+class Utf8Transcoder:
+    """Converts the pieces of a body from UTF-16 or UTF-32 to UTF-8; other bodies lose only their byte order mark.
 
-    In every other charset ASCII is one byte a character, as it is looked for.
+    In all other charsets an ASCII character is one byte, which is all that the search for secrets needs.
     """
 
     def __init__(self) -> None:
@@ -56,7 +57,7 @@ class Narrower:
         self._decided = False
 
     def feed(self, piece: bytes) -> bytes:
-        """Return what can be said of a piece so far."""
+        """Return the converted bytes that are complete after a piece."""
         if self._decoder is not None:
             return self._decoder.decode(piece).encode("utf-8", "replace")
         if self._decided:
@@ -81,9 +82,9 @@ class Narrower:
 
 
 def decode(body: bytes, charset: str | None) -> Decoded:
-    """Return a body as text. A byte order mark counts first, then UTF-8 if it is that, then `charset`.
+    """Return a body as text: by its byte order mark, else as UTF-8 if it is valid, else in `charset`.
 
-    Bytes that are in no charset that anybody named become U+FFFD, which is said.
+    Bytes that are invalid in that charset become U+FFFD, with a note.
     """
     wide = _wide(body)
     if wide is not None:
@@ -97,7 +98,7 @@ def decode(body: bytes, charset: str | None) -> Decoded:
 
 
 def _wide(body: bytes) -> str | None:
-    """Return which of UTF-16 and UTF-32 a body is in, by its byte order mark or its first NULs; None for neither."""
+    """Return the kind of UTF-16 or UTF-32 of a body, by its byte order mark or its first NULs; None for neither."""
     marked = next((name for mark, name in _BOMS if body.startswith(mark)), None)
     return marked or next((name for pattern, name in _NULS if pattern.match(body)), None)
 

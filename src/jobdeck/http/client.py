@@ -1,4 +1,4 @@
-"""One HTTP layer for all profiles: every request is an exchange, and every fault one of the closed set of problems."""
+"""The HTTP client of a profile: every request becomes an exchange, and every failure a problem."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ from jobdeck.http.marker import Marker
 from jobdeck.http.origin import Origin
 from jobdeck.http.pieces import MOST_HEADERS, TooManyPiecesError, bounded
 from jobdeck.http.problem_draft import ProblemDraft
-from jobdeck.http.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, not_json, read_error
+from jobdeck.http.problems import MAX_REFERENCE, ErrorBody, kind_of_status, not_json, problem_of_status, read_error
 from jobdeck.http.ratelimit import parse_windows
 from jobdeck.http.redactor import REDACTED, Redactor
 from jobdeck.http.redirects import describe_redirect
@@ -42,84 +42,85 @@ from jobdeck.http.transport import (
     choose_proxy,
     open_client,
 )
-from jobdeck.http.transport_faults import explain
+from jobdeck.http.transport_faults import describe_transport_error
 
 DEADLINE = 30.0
-"""Seconds for a whole request. httpx's timeouts are per read: a byte every half second never meets one."""
+"""Most seconds of a whole request. httpx's timeouts are per read: a byte every half second never exceeds one."""
 
 MAX_URL = 4_096
-"""Characters of a URL on record."""
+"""Most characters of a URL on record."""
 
 LARGE = 1024 * 1024
 LARGE_AT_ONCE = 4
-"""Bodies of more than so many bytes are read at once: each takes up to 16 MiB until it is known to be too large."""
+"""Bodies of more than `LARGE` bytes that are read at the same time: each takes up to 16 MiB before it is known to be
+too large."""
 
 IN_THREAD = 512 * 1024
-"""Bytes of a body from which on it is parsed in a thread: less takes 5 ms."""
+"""Bytes from which on a body is parsed in a thread: fewer take at most 5 ms."""
 
 ParsedT = TypeVar("ParsedT")
 
 MAX_ERROR = 65_536
-"""Bytes of a good status's body that is looked through for a refusal, and of an error's that are kept."""
+"""Most bytes of a 2xx body that is searched for a refusal, and of an error's body that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestSpec:
-    """Where a request goes: a path below the profile's base URL, made by `path_of` or a template, and its query.
+    """A request to a profile's API."""
 
-    One that is not `below_base` is below the profile's origin, and may have a query in it.
-
-    `body` is the JSON that a POST sends. An answer whose status is one of `states` is one about a job, and no problem.
-    """
-
+    # Made by `path_of` or a template.
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     method: str = "GET"
+    # JSON.
     body: str = ""
+    # Statuses other than 2xx that show the state of a job, and are no problem.
     states: frozenset[int] = frozenset()
+    # Whether `path` is below the base URL; else it is below the origin, and may contain a query.
     below_base: bool = True
 
     @classmethod
     def of(cls, path: str, query: Mapping[str, str | None]) -> "RequestSpec":
-        """Return an address with those parameters that have a value."""
+        """Return a request with the parameters that have a value."""
         return cls(path, {name: value for name, value in query.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What one request gave: `body` is the decoded body of a good answer, None whenever the exchange has a problem.
-
-    `charset` is what the headers say it is in, and `notes` what was wrong with its encoding.
-
-    `wait` is how long the server asks not to be asked, or with a good answer, not to be asked about that job.
-    `error_body` is the beginning of the body of an answer that is a problem, None when there was none.
-    """
+    """The answer to one request, without credentials."""
 
     exchange: Exchange
+    # The decoded body of a good answer; None whenever the exchange has a problem.
     body: bytes | None = None
     windows: tuple[RateWindow, ...] = ()
+    # The wait that the server requests: before any request after a problem, before the next poll of this job after a
+    # good answer.
     wait: RetryAfter | None = None
+    # Of the body, by the headers.
     charset: str | None = None
+    # What was wrong with the body's content encoding.
     notes: tuple[str, ...] = ()
     headers: Sequence[tuple[str, str]] = ()
+    # Set if the body was pruned.
     marker: Marker | None = None
+    # The beginning of the body of an answer that is a problem; None if there was no body.
     error_body: bytes | None = None
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """What is known of a request so far, so that a fault at any point loses nothing."""
+    """The parts of an answer received so far, so that a failure at any point loses nothing."""
 
     status: int | None = None
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
     size: int = 0
-    fault: ProblemDraft | None = None
+    problem: ProblemDraft | None = None
     notes: tuple[str, ...] = ()
     marker: Marker | None = None
 
     def header(self, name: str) -> str | None:
-        return next((value for known, value in self.headers if known == name), None)
+        return next((value for header, value in self.headers if header == name), None)
 
     def first(self, names: Iterable[str]) -> str | None:
         return next((value for name in names if (value := self.header(name)) is not None), None)
@@ -134,8 +135,7 @@ class HttpClient:
     """Sends requests for one profile, at most 10 at once.
 
     The client is opened by the first request: certificates and proxy variables cost nothing before, and a bad one
-    is that request's problem. A `redactor` that others have too takes their credentials out as well, and ours of
-    what is said to them.
+    is that request's problem. A shared `redactor` removes the credentials of all profiles that share it.
     """
 
     def __init__(
@@ -156,14 +156,13 @@ class HttpClient:
 
     @property
     def profile(self) -> HttpProfile:
-        """The profile that is asked for."""
+        """The profile whose requests this client sends."""
         return self._profile
 
     async def get(self, where: RequestSpec, job: JobKey | None = None) -> Response:
-        """Send a request, about `job` if it is about one; raises nothing but cancellation.
+        """Send a request (about `job`, unless that is None) and return the answer; raises only CancelledError.
 
-        The deadline counts from when a connection slot is free: waiting for our own requests is no fault of the
-        server.
+        The deadline starts when a connection is free: time spent waiting for our other requests is not the server's.
         """
         url = self._url(where)
         async with self._slots:
@@ -173,102 +172,101 @@ class HttpClient:
                 async with asyncio.timeout(self._deadline):
                     await self._send(where, url, attempt)
             except TimeoutError:
-                attempt.fault = ProblemDraft(
+                attempt.problem = ProblemDraft(
                     ProblemKind.TIMEOUT, f"no complete response from {self._profile.origin} within {self._deadline:g} s"
                 )
             except (TransportError, ForeignOriginError) as error:
-                attempt.fault = ProblemDraft(ProblemKind.NETWORK, str(error))
+                attempt.problem = ProblemDraft(ProblemKind.NETWORK, str(error))
             except TooBigError as error:
-                attempt.fault = ProblemDraft(ProblemKind.TOO_BIG, str(error))
+                attempt.problem = ProblemDraft(ProblemKind.TOO_BIG, str(error))
             except TooManyPiecesError as error:
-                attempt.fault = ProblemDraft(ProblemKind.PROTOCOL, f"the response is too expensive to read: {error}")
+                attempt.problem = ProblemDraft(ProblemKind.PROTOCOL, f"the response is too expensive to read: {error}")
             except EncodingError as error:
-                attempt.fault = ProblemDraft(ProblemKind.PROTOCOL, str(error))
-            except Exception as error:  # noqa: BLE001 - whatever a library raises is a fault of this exchange, not ours
-                attempt.fault = explain(error, self._profile.origin, self._proxy_variable)
-            return self._answer(where, job, started, attempt)
+                attempt.problem = ProblemDraft(ProblemKind.PROTOCOL, str(error))
+            except Exception as error:  # noqa: BLE001 - any error of a library is a problem of this exchange
+                attempt.problem = describe_transport_error(error, self._profile.origin, self._proxy_variable)
+            return self._response(where, job, started, attempt)
 
-    def refuse(self, reason: str, job: JobKey | None = None) -> Response:
-        """Return the answer of a request that is not sent, because it makes no sense: a protocol problem."""
-        attempt = _Attempt(fault=ProblemDraft(ProblemKind.PROTOCOL, reason))
-        return self._answer(None, job, self._clock.now(), attempt)
+    def not_sent(self, reason: str, job: JobKey | None = None) -> Response:
+        """Return the response for a request that is not sent because of `reason`: a protocol problem."""
+        attempt = _Attempt(problem=ProblemDraft(ProblemKind.PROTOCOL, reason))
+        return self._response(None, job, self._clock.now(), attempt)
 
     def url_of(self, where: RequestSpec | str) -> str:
-        """Return the URL of an address as exchanges tell it; of what is not sent at all, the base URL."""
+        """Return the URL of a request as exchanges have it; the base URL for a reason (str) why none is sent."""
         url = self._profile.base_url if isinstance(where, str) else self._url(where)
         return self._clean(url, MAX_URL)
 
-    def shown(self, body: str) -> str:
-        """Return what a request sends as a person may see it."""
+    def clean_body(self, body: str) -> str:
+        """Return the body of a request without credentials, fit for the screen."""
         return self._clean(body, MAX_URL)
 
     def finish(
-        self, answer: Response, fault: ProblemDraft | None, ids: tuple[str | None, str | None] = (None, None)
+        self, response: Response, draft: ProblemDraft | None, ids: tuple[str | None, str | None] = (None, None)
     ) -> Exchange:
-        """Return the exchange of a 2xx once its body is read: with the IDs in the body, and a fault if it had one."""
-        exchange = self._with_ids(answer.exchange, *ids)
-        if fault is None:
+        """Return the exchange of a 2xx whose body was parsed, with the IDs in the body, and its problem if any."""
+        exchange = self._with_ids(response.exchange, *ids)
+        if draft is None:
             return exchange
         ended = exchange.started.later(exchange.duration)
-        return replace(exchange, problem=self._problem(fault, exchange, answer.wait, ended))
+        return replace(exchange, problem=self._problem(draft, exchange, response.wait, ended))
 
     async def parsed(self, parse: Callable[[], ParsedT], size: int) -> ParsedT:
-        """Parse a body of `size` bytes; a large one in a thread, one at a time: each may take ten times its size."""
+        """Parse a body of `size` bytes; large ones in a thread, one at a time: each may take ten times its size."""
         if size < IN_THREAD:
             return parse()
         async with self._one_large:
             return await asyncio.to_thread(parse)
 
-    def refusal(self, answer: Response, fault: ProblemDraft) -> tuple[ProblemDraft, Response]:
-        """Return what is wrong with a 2xx that is not the answer asked for: it may be a rate limit by its words."""
-        body = answer.body or b""
-        if fault.kind is not ProblemKind.PROTOCOL or len(body) > MAX_ERROR:
-            return fault, answer
-        said = read_error(body)
-        if not is_throttled(fault.kind, said.value, said.message, self._profile.rate_limit):
-            return fault, answer
-        ended = answer.exchange.started.later(answer.exchange.duration)
-        wait = answer.wait or find_in_body(said.value, ended.us / 1e6)
-        return ProblemDraft(ProblemKind.RATE_LIMIT, said.message or fault.message), replace(answer, wait=wait)
+    def recognize_rate_limit(self, response: Response, draft: ProblemDraft) -> tuple[ProblemDraft, Response]:
+        """Return the problem of an unusable 2xx: a rate limit, with its wait, if its message or code says so."""
+        body = response.body or b""
+        if draft.kind is not ProblemKind.PROTOCOL or len(body) > MAX_ERROR:
+            return draft, response
+        error = read_error(body)
+        if not is_throttled(draft.kind, error.value, error.message, self._profile.rate_limit):
+            return draft, response
+        ended = response.exchange.started.later(response.exchange.duration)
+        wait = response.wait or find_in_body(error.value, ended.us / 1e6)
+        return ProblemDraft(ProblemKind.RATE_LIMIT, error.message or draft.message), replace(response, wait=wait)
 
-    async def repaired(self, answer: Response) -> Repaired | None:
-        """Return what can be made of a good answer's body that is no strict JSON; None where nothing can."""
-        found = None
-        for step in repair_in_slices(answer.body or b"", answer.charset):
-            found = step
+    async def repaired(self, response: Response) -> Repaired | None:
+        """Return a repaired body of a good answer that is no strict JSON; None if it cannot be repaired."""
+        repaired = None
+        for step in repair_in_slices(response.body or b"", response.charset):
+            repaired = step
             await asyncio.sleep(0)
-        return found
+        return repaired
 
-    async def without_words(
+    async def redact_words(
         self, observations: Sequence[Observation], body: bytes
     ) -> tuple[tuple[Observation, ...], bytes]:
-        """Return what was read, and the body it was read from, without secrets that could be words of an answer.
+        """Return parsed observations and their body without those secrets that could be words of an answer.
 
-        A status or a name that is nothing but such a word stays: without it nobody would know how the job ended.
+        A status or a name that consists of such a word stays: without it nobody would know how the job ended.
         """
         if not self._redactor.has_words:
             return tuple(observations), body
-        cut = await self._without_words(body.decode("latin-1"))
-        return tuple([await self._observation(row) for row in observations]), cut.encode("latin-1")
+        redacted = await self._redact_words(body.decode("latin-1"))
+        return tuple([await self._redact_observation(row) for row in observations]), redacted.encode("latin-1")
 
-    async def _observation(self, row: Observation) -> Observation:
+    async def _redact_observation(self, row: Observation) -> Observation:
         text = self._redactor.text
         error, facts = row.error, tuple((name, text(value)) for name, value in row.facts)
         if error is not None:
             parts = (error.code, error.message, error.details)
             error = JobError(*(None if part is None else text(part) for part in parts))
-        result = None if row.result is None else await self._without_words(row.result)
-        stages = tuple(replace(one, name=self._word(one.name), status=self._word(one.status)) for one in row.stages)
-        kind = None if row.kind is None else self._word(row.kind)
-        return replace(
-            row, status=self._word(row.status), kind=kind, stages=stages, error=error, result=result, facts=facts
-        )
+        result = None if row.result is None else await self._redact_words(row.result)
+        name = self._redact_name
+        stages = tuple(replace(one, name=name(one.name), status=name(one.status)) for one in row.stages)
+        kind = None if row.kind is None else name(row.kind)
+        return replace(row, status=name(row.status), kind=kind, stages=stages, error=error, result=result, facts=facts)
 
-    def _word(self, text: str) -> str:
-        cut = self._redactor.text(text)
-        return text if cut == REDACTED else cut
+    def _redact_name(self, text: str) -> str:
+        redacted = self._redactor.text(text)
+        return text if redacted == REDACTED else redacted
 
-    async def _without_words(self, text: str) -> str:
+    async def _redact_words(self, text: str) -> str:
         slices: list[str] = []
         for piece in self._redactor.words_in_slices(text):
             slices.append(piece)
@@ -341,12 +339,12 @@ class HttpClient:
                 body = await reader.finish()
                 attempt.body, attempt.marker = await self._redacted(body.data), body.marker
         except NotJsonError:
-            attempt.fault = not_json(reader.beginning, response.status_code)
+            attempt.problem = not_json(reader.beginning, response.status_code)
         finally:
             attempt.size, attempt.notes = inflater.size, tuple(inflater.notes)
 
     async def _redacted(self, body: bytes) -> bytes:
-        """Return a body without credentials; a long one lets everything else have its turn meanwhile."""
+        """Return a body without credentials; other tasks get a turn between the slices of a long one."""
         slices: list[bytes] = []
         for piece in self._redactor.body_in_slices(body):
             slices.append(piece)
@@ -354,8 +352,8 @@ class HttpClient:
                 await asyncio.sleep(0)
         return b"".join(slices)
 
-    def _answer(self, where: RequestSpec | None, job: JobKey | None, started: Instant, attempt: _Attempt) -> Response:
-        """Return what came of a request; of one that was not sent, `where` is None."""
+    def _response(self, where: RequestSpec | None, job: JobKey | None, started: Instant, attempt: _Attempt) -> Response:
+        """Return the response for an attempt; `where` is None if nothing was sent."""
         ended = self._clock.now()
         url = self._profile.base_url if where is None else self._url(where)
         exchange = Exchange(
@@ -363,7 +361,7 @@ class HttpClient:
             method="GET" if where is None else where.method,
             url=self._clean(url, MAX_URL),
             started=started,
-            # In whole microseconds, as it is kept: what is reckoned from it is the same when it is read again.
+            # Rounded to microseconds, as stored, so that values computed from it do not change after a reload.
             duration=round(max(0.0, ended.mono - started.mono), 6),
             job=job,
             http_status=attempt.status,
@@ -378,24 +376,24 @@ class HttpClient:
         if where is not None and kind is not None and self._is_state(attempt, where, url):
             kind = None
         wait = find_retry_after(attempt.headers, now)
-        if kind is None and attempt.fault is None:
+        if kind is None and attempt.problem is None:
             charset = charset_of(attempt.header("content-type"))
             return Response(
                 exchange, attempt.body, windows, wait, charset, attempt.notes, attempt.headers, attempt.marker
             )
-        fault, said = attempt.fault, ErrorBody()
+        draft, error = attempt.problem, ErrorBody()
         if kind is not None and attempt.status is not None:
-            # A status that is an error says more than what then went wrong with its body.
-            said = read_error(attempt.body, charset_of(attempt.header("content-type")))
-            if is_throttled(kind, said.value, said.message, self._profile.rate_limit):
+            # The status of an error says more than a failure to read its body.
+            error = read_error(attempt.body, charset_of(attempt.header("content-type")))
+            if is_throttled(kind, error.value, error.message, self._profile.rate_limit):
                 kind = ProblemKind.RATE_LIMIT
-            wait = wait or find_in_body(said.value, answered_at(attempt.headers, now))
+            wait = wait or find_in_body(error.value, answered_at(attempt.headers, now))
             destination = describe_redirect(attempt.header("location"), url)
-            fault = fault_of_status(attempt.status, kind, attempt.body, destination, said)
-            if attempt.fault is not None and kind is not ProblemKind.REDIRECT:
-                fault = ProblemDraft(kind, f"HTTP {attempt.status}; {attempt.fault.message}")
-        exchange = self._with_ids(exchange, said.request_id, said.trace_id)
-        problem = self._problem(fault or ProblemDraft(ProblemKind.PROTOCOL, "no response"), exchange, wait, ended)
+            draft = problem_of_status(attempt.status, kind, attempt.body, destination, error)
+            if attempt.problem is not None and kind is not ProblemKind.REDIRECT:
+                draft = ProblemDraft(kind, f"HTTP {attempt.status}; {attempt.problem.message}")
+        exchange = self._with_ids(exchange, error.request_id, error.trace_id)
+        problem = self._problem(draft or ProblemDraft(ProblemKind.PROTOCOL, "no response"), exchange, wait, ended)
         error_body = None if attempt.marker is not None else attempt.body[:MAX_ERROR] or None
         exchange = replace(exchange, problem=problem)
         return Response(exchange, None, windows, wait, headers=attempt.headers, error_body=error_body)
@@ -408,11 +406,11 @@ class HttpClient:
         return kind
 
     def _is_state(self, attempt: _Attempt, where: RequestSpec, url: str) -> bool:
-        """Whether an answer that is no 2xx says by its status how a job is, as the API's page says.
+        """Whether an answer other than a 2xx shows the state of a job by its status, as the API's definition says.
 
-        A redirect does where it stays within the origin: one that leads elsewhere may lead to a login.
+        A redirect does so only within the origin: it may otherwise lead to a login.
         """
-        if attempt.status not in where.states or attempt.fault is not None:
+        if attempt.status not in where.states or attempt.problem is not None:
             return False
         if 300 <= (attempt.status or 0) < 400:
             location = attempt.header("location")
@@ -420,18 +418,18 @@ class HttpClient:
                 return bool(location) and Origin.of(urljoin(url, location)) == self._profile.origin
             except ValueError:
                 return False
-        said = read_error(attempt.body, charset_of(attempt.header("content-type")))
-        return not is_throttled(ProblemKind.PROTOCOL, said.value, said.message, self._profile.rate_limit)
+        error = read_error(attempt.body, charset_of(attempt.header("content-type")))
+        return not is_throttled(ProblemKind.PROTOCOL, error.value, error.message, self._profile.rate_limit)
 
     def _problem(
-        self, fault: ProblemDraft, exchange: Exchange, wait: RetryAfter | None = None, ended: Instant | None = None
+        self, draft: ProblemDraft, exchange: Exchange, wait: RetryAfter | None = None, ended: Instant | None = None
     ) -> Problem:
-        message = self._redactor.text(one_line(self._redactor.start(fault.message), size=utf8_size(fault.message)))
+        message = self._redactor.text(one_line(self._redactor.start(draft.message), size=utf8_size(draft.message)))
         if wait is not None and wait.note is not None:
             message = f"{message} ({wait.note})"
         return Problem(
-            kind=fault.kind,
-            message=message or fault.kind.label,
+            kind=draft.kind,
+            message=message or draft.kind.label,
             http_status=exchange.http_status,
             request_id=exchange.request_id,
             trace_id=exchange.trace_id,
@@ -451,7 +449,7 @@ class HttpClient:
         return self._clean(text.strip(), MAX_REFERENCE) if text and text.strip() else None
 
     def _clean(self, text: str, limit: int) -> str:
-        # Cut last: half a credential would pass the redactor. The beginning alone, for it may be megabytes long.
+        # Cut last, since half a credential would pass the redactor; only the beginning, for it may have megabytes.
         return clean(self._redactor.start(text))[:limit]
 
 

@@ -1,4 +1,4 @@
-"""Credentials: headers made of secrets, and what the HTTP client needs to know of a profile."""
+"""Credentials: headers made of secrets; and the settings of a profile that the HTTP client needs."""
 
 import base64
 import re
@@ -23,7 +23,7 @@ class Credentials:
     basic_password: str = ""
 
     def reveal(self) -> dict[str, str]:
-        """Return the headers with the secrets in them; for `authorize` alone."""
+        """Return the headers with the secrets filled in; only for `authorize`."""
         found = {name: self._fill(template) for name, template in self.headers.items()}
         if self.basic_password:
             pair = f"{self.basic_user}:{self._fill(self.basic_password)}"
@@ -31,7 +31,7 @@ class Credentials:
         return found
 
     def values(self) -> tuple[str, ...]:
-        """Return the secrets themselves; for the redactor alone."""
+        """Return the secrets themselves; only for the redactor."""
         return tuple(secret.reveal() for secret in self.secrets.values())
 
     def _fill(self, template: str) -> str:
@@ -40,19 +40,18 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class HttpProfile:
-    """What the HTTP client needs to know of a profile.
-
-    `base_url` has no trailing slash. `headers` are sent with every request and hold no secret. With
-    `forbidden_may_be_rate_limit`, a 403 with nothing left of a limit is a rate limit and no refused key; `rate_limit`
-    tells other refusals that are one.
-    """
+    """The settings of a profile that the HTTP client needs."""
 
     name: str
+    # Without a trailing slash.
     base_url: str
     origin: Origin
     credentials: Credentials | None = field(default=None, repr=False)
+    # Sent with every request; they hold no secret.
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     request_id_headers: tuple[str, ...] = ("x-request-id",)
     trace_id_headers: tuple[str, ...] = ("x-trace-id",)
+    # Whether a 403 with an exhausted limit is a rate limit, not a rejected key.
     forbidden_may_be_rate_limit: bool = False
+    # How to recognize a rate limit in a refusal with another status.
     rate_limit: RateLimitWords = field(default_factory=RateLimitWords)

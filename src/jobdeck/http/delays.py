@@ -1,17 +1,17 @@
-"""Lengths of time and moments in headers and error bodies, as servers write them: seconds from the answer on."""
+"""Lengths of time and moments as servers write them in headers and error bodies, as seconds after the answer."""
 
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 NUMBER = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?", re.ASCII)
-"""`int()` and `float()` alone would take ``1_000``, ``1e3``, ``nan`` and Arabic digits."""
+"""`int()` and `float()` alone would accept ``1_000``, ``1e3``, ``nan`` and Arabic digits."""
 
 DAY = 86_400.0
 MONTH = 31 * DAY
 _ANY_EPOCH = 1e9
 EPOCH_SCALES = (1.0, 1e3, 1e6, 1e9)
-"""A moment as a number counts seconds, milliseconds, microseconds or nanoseconds since 1970."""
+"""A moment written as a number counts seconds, milliseconds, microseconds or nanoseconds since 1970."""
 
 _PIECE = r"[0-9]{1,12}(?:\.[0-9]{1,12})?"
 _GO_PART = re.compile(rf"({_PIECE})(ms|us|µs|ns|d|h|m|s)")
@@ -21,7 +21,7 @@ _ISO_LENGTH = re.compile(
     rf"P(?!$)(?:({_PIECE})W)?(?:({_PIECE})D)?(?:T(?!$)(?:({_PIECE})H)?(?:({_PIECE})M)?(?:({_PIECE})S)?)?", re.ASCII
 )
 _HTTP_DATE = re.compile(r"[A-Za-z]{3,9},? [A-Za-z0-9 :-]{1,30}(?: GMT|:[0-9]{2} [0-9]{4})", re.ASCII)
-"""What the three forms have in common: what reads mails takes underscores, Arabic digits and any zone as well."""
+"""The common pattern of the three forms: the mail parser alone would accept underscores, Arabic digits and any zone."""
 
 _ISO_SECONDS = (7 * DAY, DAY, 3_600.0, 60.0, 1.0)
 _ISO_MOMENT = re.compile(
@@ -31,7 +31,7 @@ _ISO_MOMENT = re.compile(
 
 
 def parse_length(text: str) -> float | None:
-    """Return the seconds of ``6m0s``, ``1m30.5s``, ``12ms`` (Go) or ``PT1M30S`` (ISO 8601); None for all else."""
+    """Return the seconds of ``6m0s``, ``1m30.5s``, ``12ms`` (Go) or ``PT1M30S`` (ISO 8601); None for any other text."""
     if _GO.fullmatch(text):
         return sum(float(count) * _GO_SECONDS[unit] for count, unit in _GO_PART.findall(text))
     iso = _ISO_LENGTH.fullmatch(text)
@@ -46,7 +46,7 @@ def parse_http_date(text: str) -> float | None:
     if not _HTTP_DATE.fullmatch(text):
         return None
     try:
-        # 60 is a leap second, which datetime does not know.
+        # Second 60 is a leap second, which datetime rejects.
         moment = parsedate_to_datetime(text.replace(":60 ", ":59 "))
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
@@ -54,7 +54,7 @@ def parse_http_date(text: str) -> float | None:
 
 
 def parse_moment(text: str) -> float | None:
-    """Return the seconds since the epoch of an HTTP date or an ISO 8601 date (UTC where it has no zone), else None."""
+    """Return the seconds since the epoch of an HTTP date or an ISO 8601 date (UTC if it has no zone), else None."""
     if not _ISO_MOMENT.fullmatch(text):
         return parse_http_date(text)
     try:
@@ -65,9 +65,9 @@ def parse_moment(text: str) -> float | None:
 
 
 def seconds_to_epoch(value: float, moment: float) -> float | None:
-    """Return the seconds from `moment` to a number that is a moment itself, in whichever unit; None when it is none.
+    """Return the seconds from `moment` to `value` if that is a moment, in whatever unit; None if it is not.
 
-    It is one when it lies within a day before and a month after: no length of time is that long.
+    It is a moment if it lies between a day before and a month after `moment`: no length of time is such a number.
     """
     if moment < MONTH:
         return None
@@ -79,20 +79,20 @@ def seconds_to_epoch(value: float, moment: float) -> float | None:
 
 
 def parse_delay(text: str, moment: float) -> float | None:
-    """Return the seconds from `moment` (since the epoch) that a text stands for, at least 0; None when for none.
+    """Return the delay that a text means, in seconds from `moment` (since the epoch), at least 0; None if it is none.
 
-    That is a number of seconds, a length of time, a date of any form, or a moment as a number.
+    The text may be a number of seconds, a length of time, a date of any form, or a moment as a number.
     """
     if NUMBER.fullmatch(text):
         value = float(text)
         after = seconds_to_epoch(value, moment)
         if after is None:
-            # What no server can mean as a length of time is a moment long past.
+            # No server means such a length of time: it is a moment long past.
             return 0.0 if _ANY_EPOCH <= value < moment else value
         return max(0.0, after)
     length = parse_length(text)
     if length is not None:
         return length
     until = parse_moment(text)
-    # A date that is past asks for nothing: now is as good as any time.
+    # A date in the past asks for no wait.
     return None if until is None else max(0.0, until - moment)

@@ -1,10 +1,10 @@
-"""Escapes of URLs, JSON, JavaScript and HTML undone, and where each character of what results comes from."""
+"""Decoding the escapes of URLs, JSON, JavaScript and HTML, with the origin of each decoded character."""
 
 import re
 from collections.abc import Iterator, Sequence
 
-LONGEST = 12
-"""Characters that one may take: ``&amp;amp;#47;``, ``\\\\\\\\u002f``."""
+MAX_ESCAPE = 12
+"""Most characters of an escape: ``&amp;amp;#47;``, ``\\\\\\\\u002f``."""
 
 _NAMES = {
     "excl": "!", "quot": '"', "num": "#", "dollar": "$", "percnt": "%", "amp": "&", "apos": "'", "lpar": "(",
@@ -18,7 +18,7 @@ _BEHIND_BACKSLASH = frozenset("\"'/\\")
 
 
 class _Characters(dict[str, str]):
-    """Escapes and what they stand for, worked out once each."""
+    """Escapes and their characters, each computed once."""
 
     def __missing__(self, escape: str) -> str:
         self[escape] = found = _character(escape)
@@ -26,42 +26,41 @@ class _Characters(dict[str, str]):
 
 
 class Decoder:
-    """Undoes the escapes of those characters that matter, in a text in lower case.
+    """Decodes the escapes of the characters `chars`, and of those that begin an escape, in a text in lower case.
 
-    What is in no secret, such as a blank, need not be understood, and is by far the most that is escaped. What begins
-    an escape always matters.
+    Other characters, such as a space, are in no secret, and are by far the most common escapes: they are skipped.
     """
 
     def __init__(self, chars: str) -> None:
         wanted = frozenset(chars) | frozenset("%\\&#;")
         self._pattern = re.compile(_escapes_of(wanted, backslash=True))
-        # Two backslashes are one in JSON, or one and the beginning of an escape: with a key that has one, both.
-        self._other = re.compile(_escapes_of(wanted, backslash=False)) if "\\" in chars else None
-        self._known = _Characters()
+        # Two backslashes are an escaped one, or one and the beginning of an escape; a secret with one needs both.
+        self._alternative = re.compile(_escapes_of(wanted, backslash=False)) if "\\" in chars else None
+        self._characters = _Characters()
 
     def decode(self, text: str) -> str:
-        """Return `text` with its escapes undone, once."""
-        known = self._known
-        return self._pattern.sub(lambda match: known[match[0]], text)
+        """Return `text` with its escapes decoded, once."""
+        characters = self._characters
+        return self._pattern.sub(lambda match: characters[match[0]], text)
 
-    def view(self, view: "View") -> "View":
-        """Return what `decode` gives, with where it comes from."""
-        return view.replaced(self._pattern, self._known)
+    def decode_mapped(self, text: "MappedText") -> "MappedText":
+        """Return the text that `decode` returns, mapped to the original."""
+        return text.replaced(self._pattern, self._characters)
 
-    def otherwise(self, text: str) -> Iterator[str]:
-        """Yield the other way to read `text`, where there is one."""
-        known = self._known
-        if self._other is not None:
-            yield self._other.sub(lambda match: known[match[0]], text)
+    def alternatives(self, text: str) -> Iterator[str]:
+        """Yield the other reading of `text`, if there is one."""
+        characters = self._characters
+        if self._alternative is not None:
+            yield self._alternative.sub(lambda match: characters[match[0]], text)
 
-    def otherwise_viewed(self, view: "View") -> Iterator["View"]:
-        """Yield what `otherwise` gives, with where it comes from."""
-        if self._other is not None:
-            yield view.replaced(self._other, self._known)
+    def mapped_alternatives(self, text: "MappedText") -> Iterator["MappedText"]:
+        """Yield the texts that `alternatives` yields, mapped to the original."""
+        if self._alternative is not None:
+            yield text.replaced(self._alternative, self._characters)
 
 
-class View:
-    """A text made of another: `span` says where in that a part of it comes from."""
+class MappedText:
+    """A text derived from an original; `span` maps a part of it back to the original."""
 
     __slots__ = ("_ends", "_starts", "text")
 
@@ -71,18 +70,19 @@ class View:
         self._ends = range(1, len(text) + 1) if ends is None else ends
 
     def span(self, begin: int, end: int) -> tuple[int, int]:
-        """Return from where to where the characters from `begin` to `end` come from."""
+        """Return begin and end in the original of the characters from `begin` to `end`."""
         return self._starts[begin], self._ends[end - 1]
 
-    def replaced(self, pattern: re.Pattern[str], known: dict[str, str]) -> "View":
-        """Return this with what a pattern finds replaced by what is known of it."""
-        return self._with([(match.start(), match.end(), known[match[0]]) for match in pattern.finditer(self.text)])
+    def replaced(self, pattern: re.Pattern[str], replacements: dict[str, str]) -> "MappedText":
+        """Return the text with each match of a pattern replaced."""
+        matches = pattern.finditer(self.text)
+        return self._with([(match.start(), match.end(), replacements[match[0]]) for match in matches])
 
-    def without(self, pattern: re.Pattern[str]) -> "View":
-        """Return this without what a pattern finds."""
+    def without(self, pattern: re.Pattern[str]) -> "MappedText":
+        """Return the text without the matches of a pattern."""
         return self._with([(match.start(), match.end(), "") for match in pattern.finditer(self.text)])
 
-    def _with(self, changes: Sequence[tuple[int, int, str]]) -> "View":
+    def _with(self, changes: Sequence[tuple[int, int, str]]) -> "MappedText":
         if not changes:
             return self
         pieces: list[str] = []
@@ -100,11 +100,11 @@ class View:
         pieces.append(self.text[at:])
         starts += self._starts[at:]
         ends += self._ends[at:]
-        return View("".join(pieces), starts, ends)
+        return MappedText("".join(pieces), starts, ends)
 
 
 def _escapes_of(wanted: frozenset[str], *, backslash: bool) -> str:
-    """Return a pattern for the escapes of `wanted` as URLs, JSON, JavaScript and HTML write them, in lower case."""
+    """Return a pattern for the escapes of `wanted` in URLs, JSON, JavaScript and HTML, in lower case."""
     codes = sorted({ord(case) for char in wanted if char.isascii() for case in (char, char.upper())})
     seconds: dict[str, str] = {}
     for code in codes:

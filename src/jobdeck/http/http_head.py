@@ -1,6 +1,6 @@
-"""The head of an HTTP answer: reading one as ``curl -i`` prints it, and which of its headers are worth keeping.
+"""The head of an HTTP answer: reading it as ``curl -i`` prints it, and selecting the headers worth keeping.
 
-An accepted job is often named in a header alone.
+An accepted job is often named only in a header.
 """
 
 import re
@@ -15,7 +15,7 @@ _LINE = re.compile(rb"([A-Za-z0-9_-]{1,100}):[ \t]*([^\r\n]{0,16384})(?:\r?\n|\Z
 _BLANK = re.compile(rb"\r?\n")
 MAX_HEADERS = 200
 MAX_SKIPPED = 50
-"""Heads before the one that counts: curl follows as many redirects."""
+"""Most heads before the last one: curl follows as many redirects."""
 
 _EXACT = frozenset({"content-type", "date", "server", "retry-after", "retry-after-ms", "cf-ray", "via"})
 _PARTS = ("ratelimit", "rate-limit", "quota", "request-id", "requestid", "correlation-id", "trace")
@@ -25,16 +25,16 @@ LONGEST_KEPT = 256
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A status and its headers, names in small letters; of one that is there twice, the last."""
+    """A status and its headers, names in lower case; of a repeated header, the last counts."""
 
     status: int
     headers: Mapping[str, str]
 
 
 def read_head(data: bytes, position: int = 0) -> tuple[Head, int] | None:
-    """Return the head that begins at `position`, and where its body does; None where none begins.
+    """Return the head at `position`, and the position of its body; None if there is no head.
 
-    Heads that only led to another one (``100 Continue``, a redirect that was followed, a proxy's ``200``) are skipped.
+    Heads that another one follows (``100 Continue``, a redirect that was followed, a proxy's ``200``) are skipped.
     """
     found = _one_head(data, position)
     for _ in range(MAX_SKIPPED):
@@ -58,10 +58,10 @@ def _one_head(data: bytes, position: int) -> tuple[Head, int] | None:
 
 
 def headers_that_matter(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Return the headers of an answer that are kept with it, of those that are given without credentials.
+    """Return the headers of an answer that are kept in memory; `headers` must be without credentials.
 
-    Names are in lower case, values cut at `LONGEST_KEPT` characters, and nothing in them can drive a terminal. Cookies
-    and whatever is not known to matter are left out.
+    Names are in lower case, values cut at `LONGEST_KEPT` characters, and nothing in them can control a terminal. Only
+    headers known to be useful are kept, so no cookies.
     """
     kept = [(intern(clean(name)), clean(value[:LONGEST_KEPT])) for name, value in headers if _matters(name)]
     return tuple(kept[:MOST_KEPT])

@@ -1,41 +1,40 @@
-"""Bodies decoded piece by piece, under a cap that holds while decoding, not after."""
+"""Decompressing bodies piece by piece, with a limit that is enforced while decoding, not afterwards."""
 
 import re
 import zlib
 from collections.abc import Iterable, Iterator
 
 MAX_DECODED = 256 * 1024 * 1024
-"""Decoded bytes of one body that are read at all."""
+"""Most decoded bytes of a body."""
 
 _PIECE = 64 * 1024
-"""Decoded bytes of one piece."""
+"""Most decoded bytes of one piece."""
 
 
 class TooBigError(Exception):
-    """A body is bigger than what is read of one; the message says how."""
+    """A body is larger than the limit; the message says which."""
 
 
 class EncodingError(Exception):
-    """A body is not what its Content-Encoding says; the message says how."""
+    """A body contradicts its Content-Encoding; the message says how."""
 
 
 _GZIP = b"\x1f\x8b"
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz"})
 _TEXT = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*[{\[<]")
-"""How JSON and HTML begin, in any charset."""
+"""The beginning of JSON and HTML in any charset."""
 
 
 class Inflater:
     """Decodes one body chunk by chunk, identity or gzip, up to `limit` bytes in all.
 
-    What a body begins with counts more than its label: proxies unpack it and leave the label, or pack it without one.
-    `max_length` bounds what zlib may produce in one go: a gigabyte out of 1.7 kB comes in pieces, and is refused at the
-    limit. `notes` say what was wrong with the label or
-    the stream.
+    The first bytes of a body count more than its Content-Encoding: proxies decompress a body and leave the header, or
+    compress it without one. zlib produces one piece at a time, so that a gigabyte out of 1.7 kB is rejected at the
+    limit. `notes` say what was wrong with the header or the stream.
     """
 
     def __init__(self, content_encoding: Iterable[str], limit: int = MAX_DECODED) -> None:
-        """Prepare for the values of the Content-Encoding headers; raises `EncodingError` for several codings."""
+        """Take the values of the Content-Encoding headers; raises `EncodingError` for several codings."""
         names = [name.strip().lower() for value in content_encoding for name in value.split(",")]
         self._names = [name for name in names if name not in {"", "identity"}]
         if len(self._names) > 1 and any(name in _CODINGS for name in self._names):
@@ -49,10 +48,10 @@ class Inflater:
         self._begin = b""
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what a chunk decodes to, in pieces; raises `TooBigError` or `EncodingError`."""
+        """Yield the decoded bytes of a chunk, in pieces; raises `TooBigError` or `EncodingError`."""
         self._taken += len(chunk)
         if self._taken > self._limit:
-            # Raw bytes have the same cap: a stream of empty gzip members decodes to nothing, for ever.
+            # Raw bytes have the same limit: a stream of empty gzip members decodes to nothing, for ever.
             raise TooBigError(f"response exceeds {self._limit // 2**20} MiB")
         if self._gzip is None:
             chunk, self._begin = self._begin + chunk, b""
@@ -66,7 +65,7 @@ class Inflater:
             yield self._counted(chunk)
 
     def finish(self) -> bytes:
-        """Return what was held back; call it when the body has ended."""
+        """Return the bytes that were held back; call it when the body has ended."""
         if self._gzip and not self._stream.eof:
             self.notes.append("truncated gzip stream")
         return self._counted(self._begin) if self._gzip is None else b""
@@ -81,7 +80,7 @@ class Inflater:
         return ", ".join(self._names)[:80]
 
     def _is_gzip(self, begin: bytes) -> bool:
-        """Whether a body that begins so is gzip; raises `EncodingError` where it is something else, and no text."""
+        """Whether a body with this beginning is gzip; raises `EncodingError` if it is neither gzip nor text."""
         packed, labelled = begin.startswith(_GZIP), self._names in (["gzip"], ["x-gzip"])
         if packed == labelled and (packed or not self._names):
             return packed
@@ -110,7 +109,7 @@ class Inflater:
                 raise EncodingError("incomplete gzip stream despite its Content-Encoding") from error
             yield self._counted(data)
             chunk = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
-            # Of what was taken in, more may be left to come out.
+            # zlib may hold more output for the input that it has taken.
             more = len(data) == _PIECE and not self._stream.eof
 
     def _counted(self, data: bytes) -> bytes:

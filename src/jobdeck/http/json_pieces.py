@@ -1,8 +1,8 @@
 """Large JSON texts, read and written a piece at a time.
 
-A parser holds the interpreter for as long as it runs, in a thread too: 8 MiB of objects held the screen for 220 ms, of
-nested arrays for 1.2 s. Piece by piece nothing holds it for more than 30 ms, and most bodies for no more than 15; all
-of it takes half as long again.
+A parser blocks the interpreter while it runs, even in a thread: 8 MiB of objects blocked the screen for 220 ms, nested
+arrays for 1.2 s. Piece by piece nothing blocks it for more than 30 ms, and most bodies for no more than 15; the whole
+takes half as long again.
 """
 
 import re
@@ -13,7 +13,7 @@ from jobdeck.http.json_text import json_text, read_json
 from jobdeck.http.skip import MAX_DEPTH
 
 PIECE = 64 * 1024
-"""Bytes that are parsed at once, which takes one or two milliseconds."""
+"""Bytes that are parsed at once, in one or two milliseconds."""
 
 _Held: TypeAlias = "dict[object, object] | list[object]"
 
@@ -22,16 +22,16 @@ _PLAIN = rb'[^"{}\[\]]++|' + _STRING
 
 
 def _closed(levels: int) -> bytes:
-    """Return the pattern of an object or array with at most so many levels in it, whose brackets need not fit."""
+    """Return the pattern of an object or array with at most `levels` levels inside; brackets need not match in kind."""
     inside = _PLAIN if levels == 0 else _PLAIN + b"|" + _closed(levels - 1)
     return rb"[{\[](?:" + inside + rb")*+[}\]]"
 
 
 _MEMBERS = re.compile(rb'(?:(?:[^"{}\[\],]++|' + _STRING + b"|" + _closed(8) + rb")++,)*+", re.DOTALL)
-"""Members of an object or array, each with the comma behind it."""
+"""Members of an object or array, each with its comma."""
 
 _INSIDE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-"""What is between the quotes of a string."""
+"""The inside of a string."""
 
 _MARK = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[{}\[\]]', re.DOTALL)
 _WORD = re.compile(rb'[^\s,\[\]{}":]++')
@@ -39,10 +39,10 @@ _BLANK = re.compile(rb"[ \t\r\n]*+")
 
 
 class LargeJson:
-    """The value of a large JSON text. `close` it where it was read: letting go of it at once takes as long."""
+    """The value of a large JSON text. `close` it in the thread that read it: freeing it at once takes as long."""
 
     def __init__(self, body: bytes, piece: int = PIECE) -> None:
-        """Read the text; raises ValueError when it is none."""
+        """Read the text; raises ValueError if it is no JSON."""
         self._body = body
         self._piece = piece
         self._large: dict[int, tuple[_Held, list[int]]] = {}
@@ -57,7 +57,7 @@ class LargeJson:
             raise ValueError("extra data after the value")
 
     def text(self, value: object) -> str:
-        """Return a part of the value as `json_text` does."""
+        """Return a part of the value as JSON text, like `json_text`."""
         if isinstance(value, str) and len(value) > self._piece:
             slices = (value[at : at + self._piece] for at in range(0, len(value), self._piece))
             return f'"{"".join(json_text(part)[1:-1] for part in slices)}"'
@@ -73,7 +73,7 @@ class LargeJson:
         return json_text(value)
 
     def close(self) -> None:
-        """Let go of the value, a piece at a time."""
+        """Free the value, a piece at a time."""
         self.value = None
         for held, counts in self._large.values():
             if isinstance(held, dict):
@@ -94,7 +94,7 @@ class LargeJson:
         return f"{json_text(key)}:{self.text(value)}"
 
     def _read(self, at: int, depth: int) -> tuple[object, int]:
-        """Return the value that begins at `at`, and where it ends."""
+        """Return the value that begins at `at`, and its end."""
         body = self._body
         match body[at : at + 1]:
             case b"{" | b"[":
@@ -109,7 +109,7 @@ class LargeJson:
         return read_json(body[at:end]), end
 
     def _read_large(self, at: int, depth: int) -> tuple[object, int]:
-        """Return the object or array that begins at `at` member by member, many small ones at once."""
+        """Return the object or array that begins at `at`, and its end; small members are read many at once."""
         if depth > MAX_DEPTH:
             raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
         body = self._body
@@ -160,7 +160,7 @@ class LargeJson:
     def _end_of_string(self, at: int) -> int:
         end = at + 1
         while self._body[end : end + 1] != b'"':
-            # No further at once than a piece: a string may be all of the text.
+            # At most a piece at once: a string may be as long as the text.
             inside = _INSIDE.match(self._body, end, end + self._piece)
             if inside is None or inside.end() == end:
                 raise ValueError(f"unterminated string at {at}")
@@ -173,7 +173,7 @@ class LargeJson:
 
 
 def _end_of(body: bytes, start: int, stop: int) -> int | None:
-    """Return where the object or array that begins at `start` ends, None when it does not before `stop`."""
+    """Return the end of the object or array that begins at `start`; None if it does not end before `stop`."""
     depth = 0
     for mark in _MARK.finditer(body, start, stop):
         depth += (mark[0] in {b"{", b"["}) - (mark[0] in {b"}", b"]"})

@@ -1,4 +1,4 @@
-"""JSON read from any bytes, and JSON values as text that is safe anywhere: ASCII, printable, without NaN."""
+"""Reading JSON from any bytes, and writing JSON as text that is safe anywhere: printable ASCII, without NaN."""
 
 import re
 
@@ -12,7 +12,7 @@ _SURROGATES = re.compile(
 
 
 def read_json(body: bytes) -> object:
-    """Return the value of a JSON text, lone surrogates in it as visible escapes; ValueError when it is none."""
+    """Return the value of a JSON text, with lone surrogates as visible escapes; raises ValueError if it is no JSON."""
     try:
         return from_json(body)
     except ValueError:
@@ -23,9 +23,9 @@ def read_json(body: bytes) -> object:
 
 
 def without_lone_surrogates(body: bytes) -> bytes:
-    """Return JSON whose escapes of half a character stand for themselves, which parsers refuse else.
+    r"""Return JSON in which the escape of a lone surrogate (``\ud83d``) is literal text, since parsers refuse it.
 
-    One string cut in the middle of an emoji would else hide every job of a list.
+    Otherwise one string cut in the middle of an emoji would hide every job of a list.
     """
     return _SURROGATES.sub(lambda match: b"\\" + match["lone"] if match["lone"] else match[0], body)
 

@@ -1,4 +1,4 @@
-"""What the name of a rate limit header says: which of its numbers it is, and of which window."""
+"""The meaning of the names of rate limit headers: which number a header has, and of which window."""
 
 import re
 from dataclasses import dataclass
@@ -57,22 +57,23 @@ _NAME = re.compile(r"[a-z0-9._-]{1,120}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class LimitName:
-    """What a header's number is, and the `name` of the limit it belongs to.
-
-    `window` is in seconds, None where the name does not say; `scale` makes seconds of a reset or a length (None: its
-    unit is not named), `relative` says that a reset is no moment; `per_second` that the number is a rate.
-    """
+    """The meaning of a header's number."""
 
     kind: Kind
+    # The limit that it belongs to.
     name: str
+    # Seconds; None if the header's name does not say.
     window: float | None = None
+    # Factor that converts a reset or a length to seconds; None if its unit is not named.
     scale: float | None = None
+    # Whether a reset is a length of time, never a moment.
     relative: bool = False
+    # Whether the number is a rate.
     per_second: bool = False
 
 
 def parse_name(header: str) -> LimitName | None:
-    """Return what a header (in lower case) tells of a limit of requests; None for any other."""
+    """Return the meaning of a header (in lower case) about a limit of requests; None for other headers."""
     if not _NAME.fullmatch(header):
         return None
     words = re.split(r"[-_.]", header.replace("rate-limit", "ratelimit").replace("ratelimits", "ratelimit"))
@@ -107,7 +108,7 @@ def parse_name(header: str) -> LimitName | None:
 
 
 def parse_unit(word: str) -> float | None:
-    """Return the seconds of ``second``, ``hour``, ``daily``, ``1m``, ``15min``; None for all else."""
+    """Return the seconds of ``second``, ``hour``, ``daily``, ``1m``, ``15min``; None for any other word."""
     if word in _WINDOWS:
         return _WINDOWS[word]
     match = _COUNTED_WINDOW.fullmatch(word)

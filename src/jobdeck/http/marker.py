@@ -1,4 +1,4 @@
-"""What stands in a pruned document for what was dropped of it."""
+"""Markers in a pruned document, in place of the bytes that were dropped."""
 
 import re
 import secrets
@@ -9,32 +9,32 @@ _HALF_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\(?:u[0-9a-fA-F]{0,3})?\Z")
 
 
 class Marker:
-    """Stands for dropped bytes, with how many they are. Nobody who writes a document can know it beforehand."""
+    """Makes and recognizes markers, which give the number of dropped bytes. Their random name cannot be guessed."""
 
     def __init__(self) -> None:
         name = f"{_PREFIX}{secrets.token_hex(8)}:"
         self._name = name
         self._pattern = re.compile(rf"{name}(\d+);")
-        # A text of which the beginning is kept may end in the middle of one.
+        # A text that was cut may end in the middle of a marker.
         self._broken = re.compile(rf"{_PREFIX}[0-9a-f]{{0,16}}:?\d*(?=… \(truncated)")
 
     def of(self, size: int) -> bytes:
-        """Return what stands for so many bytes, without quotes."""
+        """Return the marker for `size` dropped bytes, without quotes."""
         return f"{self._name}{size};".encode()
 
     def is_in(self, text: str) -> bool:
-        """Whether something of a text was dropped."""
+        """Whether a text has a marker."""
         return self._name in text
 
     def size(self, text: str) -> int:
-        """Return how long a text was before something of it was dropped."""
+        """Return the size of a text before bytes of it were dropped."""
         dropped = sum(int(match[1]) for match in self._pattern.finditer(text))
         return dropped + len(self._pattern.sub("", text))
 
-    def in_words(self, text: str) -> str:
-        """Return a text with words for what was dropped; one of which nothing was, as it is.
+    def replace_by_words(self, text: str) -> str:
+        """Return a text with a note in place of each marker; without markers, the text as it is.
 
-        A string that was cut loses another 4 KiB at its end: half a credential that nobody could find may be there.
+        A string that was cut loses another 4 KiB at its end: it may end in half a credential, which no search finds.
         """
         if _PREFIX not in text:
             return text
@@ -47,13 +47,13 @@ class Marker:
 
 
 def _without_end(text: str) -> str:
-    """Return a text without the last 4 KiB of the string that it ends with, in JSON or not, and no escape in two."""
+    """Return a text without the last 4 KiB of the string at its end, in JSON or not, and without a broken escape."""
     end = max(len(text) - _END, text.rfind('"') + 1)
     return _HALF_ESCAPE.sub(r"\1", text[:end])
 
 
 def is_partial(value: object) -> bool:
-    """Whether elements of an array or members of an object were dropped: it cannot be counted or searched."""
+    """Whether elements of an array or members of an object were dropped, so that it cannot be counted or searched."""
     match value:
         case dict() if value:
             last: object = next(reversed(value))

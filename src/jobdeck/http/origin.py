@@ -1,4 +1,4 @@
-"""Origins: where a request goes, and the boundary that credentials never cross."""
+"""Origins: the destinations of requests, and the boundary that credentials never cross."""
 
 import ipaddress
 import re
@@ -11,7 +11,7 @@ _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-
 
 
 class OriginError(ValueError):
-    """A URL is no acceptable origin: the message says why, and never more of the URL than scheme and host."""
+    """A URL is not acceptable as an origin; the message says why, with at most scheme and host of the URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Origin:
 
 
 def origin_of_base(url: str) -> Origin:
-    """Return the origin of a base URL; raises `OriginError` for one that is none, or is more than a beginning."""
+    """Return the origin of a base URL; raises `OriginError` if it is invalid, or has a query or fragment."""
     origin = Origin.of(url)
     if "?" in url or "#" in url:
         raise OriginError("a base URL must not have a query or fragment")
@@ -70,5 +70,5 @@ def is_loopback(host: str) -> bool:
 
 
 def is_localhost(host: str) -> bool:
-    """Whether `host` is ``localhost`` or a name below it, which a resolver can be made to lead anywhere."""
+    """Whether `host` is ``localhost`` or a name below it, which a resolver may resolve to any address."""
     return host == "localhost" or host.endswith(".localhost")

@@ -1,4 +1,4 @@
-"""Bounds on the work that one answer may cost, which a server may send in as many pieces as it likes."""
+"""Bounds on the work that one answer may cost, since a server may send it in any number of pieces."""
 
 import asyncio
 import ssl
@@ -10,28 +10,32 @@ import httpcore
 import httpx
 
 HEAD_BYTES = 131_072
-"""Bytes of an answer before its head is complete, 1xx answers included: h11 itself refuses a single one of 100 kB."""
+"""Most bytes of an answer before its head is complete, 1xx answers included; h11 itself refuses one head of 100 kB."""
 
 HEAD_READS = 4_000
 MOST_HEADERS = 500
-"""Headers of an answer that are looked at: each is searched for credentials."""
+"""Most headers of an answer that are read: each is searched for credentials."""
 
 FREE_PIECES = 20_000
-BYTES_PER_PIECE = 256
-TURN = 500
-"""Pieces that a body may come in, and how long each further one must be in the mean.
+"""Pieces of a body that may have any size.
 
-A server that streams what it writes piece by piece needs thousands. Without a bound, one-byte chunks kept a processor
-busy for all of the thirty seconds that a request may take, and so did 1xx answers without an end.
+A server that streams its output needs thousands. Without a bound, one-byte chunks kept a processor busy for all of the
+thirty seconds that a request may take, and so did endless 1xx answers.
 """
+
+BYTES_PER_PIECE = 256
+"""Mean bytes that each further piece must have."""
+
+TURN = 500
+"""Pieces after which other tasks get a turn."""
 
 
 class TooManyPiecesError(Exception):
-    """An answer comes in so many pieces that reading on would cost too much; the message says what of it does."""
+    """An answer has so many pieces that reading it would cost too much; the message says which part of it."""
 
 
 class _Work:
-    """What the answer to one request has cost so far."""
+    """The reads and bytes of the answer to one request so far."""
 
     __slots__ = ("bytes", "head", "reads")
 
@@ -59,14 +63,14 @@ def check_pieces(pieces: int, size: int) -> None:
 
 
 async def bounded(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield the chunks of a body; raises `TooManyPiecesError` when they are too many for what is in them."""
+    """Yield the chunks of a body; raises `TooManyPiecesError` when they are too many for their size."""
     size = count = 0
     async for chunk in chunks:
         count += 1
         size += len(chunk)
         check_pieces(count, size)
         if count % TURN == 0:
-            # Ten thousand chunks may be in what was read at once.
+            # A single read may contain ten thousand chunks.
             await asyncio.sleep(0)
         yield chunk
 

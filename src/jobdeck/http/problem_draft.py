@@ -1,4 +1,4 @@
-"""What went wrong with an exchange, before it is a `Problem` with its IDs and status."""
+"""The kind and message of a problem, before it becomes a `Problem` with the IDs and the status of its exchange."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from jobdeck.domain.problem import ProblemKind
 
 @dataclass(frozen=True, slots=True)
 class ProblemDraft:
-    """A kind and a message in words; the message need not be clean yet."""
+    """A problem's kind and message; the message need not be clean yet."""
 
     kind: ProblemKind
     message: str

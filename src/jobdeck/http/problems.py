@@ -1,4 +1,4 @@
-"""What an HTTP status and an error body mean, in the closed set of problems and the server's own words."""
+"""The problem that an HTTP status and an error body mean, in the server's own words where it has any."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ MAX_REFERENCE = 200
 _MAX_ITEMS = 20
 _JSON_VALUE = "a JSON value"
 _EXPLANATIONS = ("detail", "error_description", "errorMessage", "reason", "title", "msg")
-"""Where APIs other than our two say what was wrong (`detail` and `title` are RFC 9457's)."""
+"""Keys with a message, in APIs other than our two (`detail` and `title` are RFC 9457's)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """What an error body says; every field may be missing, none is clean yet. `value` is all of it, as JSON."""
+    """The contents of an error body. Each field may be None, no text is clean yet; `value` is all of the JSON."""
 
     message: str | None = None
     request_id: str | None = None
@@ -28,7 +28,7 @@ class ErrorBody:
 
 
 def kind_of_status(status: int) -> ProblemKind | None:
-    """Return what a status means; None for 2xx, whose body has to tell."""
+    """Return the problem that a status means; None for 2xx, where the body decides."""
     match status:
         case 401:
             return ProblemKind.AUTH
@@ -51,7 +51,7 @@ def kind_of_status(status: int) -> ProblemKind | None:
 
 
 def kind_of_code(code: str) -> ProblemKind:
-    """Return what the code in an error body means, for an error that came with a good status."""
+    """Return the problem that the code in an error body means, for an error with a 2xx status."""
     word = code.upper()
     if word in {"UNAUTHORIZED", "UNAUTHENTICATED", "INVALID_API_KEY"}:
         return ProblemKind.AUTH
@@ -68,20 +68,20 @@ def kind_of_code(code: str) -> ProblemKind:
     return ProblemKind.PROTOCOL
 
 
-def fault_of_status(status: int, kind: ProblemKind, body: bytes, destination: str, said: ErrorBody) -> ProblemDraft:
-    """Return the fault of a status that is no success, in the server's words where there are any.
+def problem_of_status(status: int, kind: ProblemKind, body: bytes, destination: str, error: ErrorBody) -> ProblemDraft:
+    """Return the problem of a status that is no success, in the server's words if it has any.
 
-    `destination` is where a redirect leads, in words.
+    `destination` describes where a redirect leads.
     """
     if kind is ProblemKind.REDIRECT:
         return ProblemDraft(kind, f"unexpected redirect {destination}")
-    if said.message is not None:
-        return ProblemDraft(kind, said.message)
+    if error.message is not None:
+        return ProblemDraft(kind, error.message)
     return ProblemDraft(kind, f"{_status_words(status)}, with {_kind_of_body(body)} instead of an error message")
 
 
 def read_error(body: bytes, charset: str | None = None) -> ErrorBody:
-    """Return what an error body says, damaged as it may be; nothing at all for HTML or garbage. Never raises."""
+    """Return the contents of an error body, even of a damaged one; empty for HTML or garbage. Never raises."""
     try:
         value = read_json(body)
     except ValueError:
@@ -100,7 +100,7 @@ def read_error(body: bytes, charset: str | None = None) -> ErrorBody:
 
 
 def ids_of(body: Mapping[str, object]) -> tuple[str | None, str | None]:
-    """Return the request ID and the trace ID in a body, wherever either API puts them."""
+    """Return the request ID and the trace ID in a body, from wherever either API puts them."""
     meta = body.get("meta")
     inner = meta if isinstance(meta, dict) else {}
     request_id = _text(inner.get("requestId")) or _text(inner.get("request_id")) or _text(body.get("requestId"))

@@ -1,8 +1,8 @@
-"""JSON of any size read on in bounded memory: what is small stays wherever it stands, what is large is dropped.
+"""Reading JSON of any size in bounded memory: small values are kept wherever they are, large ones are dropped.
 
-A status may stand behind a result of 100 MB. So a document is gone through as it comes: values that fit are kept as
-they are written, larger objects and arrays are kept as far as theirs fit, and a marker stands for what is dropped. What
-comes out has the shape of the whole, so that whoever reads the whole can read it.
+A status may come after a result of 100 MB. So a document is scanned as it arrives: values that fit are kept as they
+are written, larger objects and arrays keep those of their members that fit, and a marker replaces what is dropped. The
+output has the shape of the whole document, so that a reader of the whole can read it.
 """
 
 import re
@@ -14,40 +14,42 @@ from jobdeck.http.marker import Marker
 from jobdeck.http.skip import NotJsonError, Skipper, StringSkipper
 
 KEPT = 1024 * 1024
-"""Bytes of what is kept, and so of what is parsed: some 10 MB of objects at the worst, and 25 ms."""
+"""Most bytes that are kept, and so parsed: at worst 10 MB of objects, and 25 ms."""
 
 SLICE = 16 * 1024
-"""Bytes to feed in one go: some 70 ms if they are members of a few characters, 0.6 ms if they are dropped."""
+"""Most bytes to feed at once: about 70 ms if they are members of a few characters, 0.6 ms if they are dropped."""
 
 _SMALL = 16 * 1024
-"""Bytes of a value that may be kept as it is written, and of a key or number."""
+"""Most bytes of a value that is kept as it is written, and of a key or number."""
 
 _PREFIX = 8 * 1024
-"""Bytes of a longer string that are kept."""
+"""Bytes that are kept of a longer string."""
 
 _ELEMENTS = 256
-"""Large elements of an array for which there is room: the rows of a page. Of small ones there may be more."""
+"""Large elements of an array that fit, such as the rows of a page; of small elements more fit."""
 
-_LEAST = 128
-"""Bytes with less than which nothing more is kept of an object or array."""
+_MIN_ROOM = 128
+"""Bytes of an object's or array's budget below which nothing more of it is kept."""
 
 _MARKER = 64
-"""Bytes that a marker takes, which are none of the budget."""
+"""Bytes reserved for a marker, outside the budget."""
 
-_MOST_OPEN = 64
-_MOVES = 200
-"""Tokens that are gone through at once: two or three milliseconds."""
+_MAX_OPEN = 64
+"""Levels of objects and arrays that are kept."""
+
+_MOVES_PER_STEP = 200
+"""Tokens scanned at once: two or three milliseconds."""
 
 _LONGEST_KEY = 1_024
 _BLANK = re.compile(rb"[ \t\r\n\0]*+")
 _BEGINNING = re.compile(rb"[\s\0]*+(?:\)\]\}',?|while\s*\(1\);|for\s*\(;;\);)?[\s\0]*+")
-"""What may stand before a document: blanks, and what keeps it from being run as a script."""
+"""White space, and guards against running the document as a script, which may come before it."""
 
 _LONGEST_BEGINNING = 32
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _WORD = re.compile(rb'[^\s,\[\]{}":\0]++')
 _WORDS = re.compile(rb'[^\s,\[\]{}":\0]++(?:,[^\s,\[\]{}":\0]++){1,200}+(?=,)')
-"""Numbers of an array as many as there are in a kilobyte or two, which cost no more than one."""
+"""Many numbers of an array, a kilobyte or two, which cost no more than one."""
 
 _MARK = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[{}\[\]]', re.DOTALL)
 _HALF_ESCAPE = re.compile(rb"(?:\\++u[dD][89abAB][0-9a-fA-F]{2})?\\++[^\\]{0,5}\Z", re.DOTALL)
@@ -55,7 +57,7 @@ _HALF_CHARACTER = re.compile(rb"[\x80-\xff]{1,4}\Z")
 
 
 class _Expect(Enum):
-    """What comes next in an object or array."""
+    """The next token expected in an object or array."""
 
     ITEM = auto()
     COLON = auto()
@@ -65,13 +67,17 @@ class _Expect(Enum):
 
 @dataclass(slots=True)
 class _Open:
-    """An object or array that is gone through: what is kept of it within `budget` bytes, and how much was dropped."""
+    """An object or array that has begun and not yet ended."""
 
     is_object: bool
+    # Most bytes of its members that are kept.
     budget: int
+    # The members that are kept, and their size.
     members: list[bytes] = field(default_factory=list)
     size: int = 0
+    # Dropped bytes.
     dropped: int = 0
+    # The key whose value comes next.
     key: bytes | None = None
     expect: _Expect = _Expect.ITEM
 
@@ -82,12 +88,12 @@ class _Open:
 
     @property
     def room(self) -> int:
-        """Bytes of a value that may be kept as it is written."""
+        """Most bytes of a value that is kept as it is written."""
         return min(self.left // 2, _SMALL) if self.is_object else min(self.left, self._share)
 
     @property
     def budget_inside(self) -> int:
-        """Bytes that may be kept of an object or array in this one; of an object, a quarter is left for others."""
+        """Most bytes kept of an object or array inside this one; an object reserves a quarter for its other members."""
         if self.is_object:
             return (self.left - self.budget // 4) // 2 - _MARKER
         return min(self._share, self.left // 2) - _MARKER
@@ -105,17 +111,17 @@ class _Open:
         self.expect = _Expect.COMMA
 
     def text(self, marker: Marker, *, ended: bool = True) -> bytes:
-        """Return what is kept, with a marker for what is not; without its end if it has none."""
+        """Return the members that are kept, with a marker for the dropped ones; without a bracket unless `ended`."""
         members = list(self.members)
         if self.dropped:
-            said = b'"' + marker.of(self.dropped) + b'"'
-            members.append(said + b":0" if self.is_object else said)
+            mark = b'"' + marker.of(self.dropped) + b'"'
+            members.append(mark + b":0" if self.is_object else mark)
         begin, end = (b"{", b"}") if self.is_object else (b"[", b"]")
         return begin + b",".join(members) + (end if ended else b"")
 
 
 class _Dropping(Enum):
-    """What is gone past: an array or object, all that follows in one, or a string whose beginning is kept."""
+    """The kind of text being dropped: an object or array, the rest of one, or the rest of a string."""
 
     VALUE = auto()
     REST = auto()
@@ -123,7 +129,7 @@ class _Dropping(Enum):
 
 
 class Pruner:
-    """Prunes one document that comes in slices, in a few times `kept` bytes of memory."""
+    """Prunes one document that arrives in slices, in a few times `kept` bytes of memory."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self.marker = Marker()
@@ -140,25 +146,25 @@ class Pruner:
 
     @property
     def begun(self) -> bool:
-        """Whether something but blanks has come."""
+        """Whether anything but white space has arrived."""
         return bool(self._stack) or self._result is not None or self._at < len(self._data)
 
     def feed(self, data: bytes) -> None:
-        """Go on with the next slice, of `SLICE` bytes at most; raises `NotJsonError`."""
+        """Prune the next slice, of at most `SLICE` bytes; raises `NotJsonError`."""
         for _ in self.feed_in_steps(data):
             pass
 
     def feed_in_steps(self, data: bytes) -> Iterator[None]:
-        """Go on as `feed` does, and yield now and then: a slice of empty objects takes 70 ms."""
+        """Prune like `feed`, and yield now and then: a slice of empty objects takes 70 ms."""
         self._data = self._data[self._at :] + data
         self._at = moves = 0
         while self._at < len(self._data) and self._move():
             moves += 1
-            if moves % _MOVES == 0:
+            if moves % _MOVES_PER_STEP == 0:
                 yield
 
     def finish(self) -> bytes:
-        """Return what is kept of the document; where it has no end, that has none either. Raises `NotJsonError`."""
+        """Return the pruned document, which is incomplete if the document is; raises `NotJsonError`."""
         self._final = True
         self.feed(b"")
         if self._result is not None:
@@ -173,7 +179,7 @@ class Pruner:
         return self._before + text
 
     def _move(self) -> bool:
-        """Go on by a token or a value; false when more has to come first."""
+        """Read one token or value; False if it is not complete yet."""
         if self._skipper is not None:
             return self._skip(self._skipper)
         blanks = _BLANK.match(self._data, self._at)
@@ -182,8 +188,8 @@ class Pruner:
         if self._at == len(self._data):
             return False
         if self._result is not None:
-            # What comes after the end is for whoever reads the document to judge, by its beginning.
-            self._data = self._data[: self._at + _LEAST]
+            # The reader of the document judges the text after its end, and needs only the beginning of that.
+            self._data = self._data[: self._at + _MIN_ROOM]
             return False
         if not self._stack:
             return self._begin_document()
@@ -196,7 +202,7 @@ class Pruner:
             self._at += 1
             frame.expect = _Expect.VALUE
             return True
-        if frame.left < _LEAST and frame.expect is _Expect.ITEM:
+        if frame.left < _MIN_ROOM and frame.expect is _Expect.ITEM:
             self._drop_rest(frame)
             return True
         if frame.is_object and frame.expect is _Expect.ITEM:
@@ -236,17 +242,17 @@ class Pruner:
         return True
 
     def _read_value(self, frame: _Open, first: bytes) -> bool:
-        there = len(self._data) - self._at
+        available = len(self._data) - self._at
         if first in {b"{", b"["}:
             end = _end_of(self._data, self._at, min(len(self._data), self._at + _SMALL))
-            if end is None and there < _SMALL and not self._final:
+            if end is None and available < _SMALL and not self._final:
                 return False
             if end is None or end - self._at > frame.room:
                 return self._open_in(frame, first)
         elif first == b'"':
             match = _STRING.match(self._data, self._at)
             end = None if match is None else match.end()
-            if end is None and there <= _SMALL:
+            if end is None and available <= _SMALL:
                 return False
             if end is None or end - self._at > frame.room:
                 return self._cut_string(frame)
@@ -265,9 +271,9 @@ class Pruner:
         return True
 
     def _open_in(self, frame: _Open, first: bytes) -> bool:
-        """Go through an object or array, or go past it where nothing would be kept."""
+        """Enter an object or array, or skip it if nothing of it would be kept."""
         budget = frame.budget_inside
-        if budget >= _LEAST and len(self._stack) < _MOST_OPEN:
+        if budget >= _MIN_ROOM and len(self._stack) < _MAX_OPEN:
             return self._open(first, budget)
         if not frame.is_object:
             self._drop_rest(frame)
@@ -295,7 +301,7 @@ class Pruner:
         return True
 
     def _drop_word(self, frame: _Open, end: int) -> bool:
-        """Drop a long number of a member, or what follows in an array with no room for the next ones."""
+        """Drop a number that is too long: of an object only this one, of an array all that follows."""
         if not frame.is_object:
             self._drop_rest(frame)
             return True
@@ -304,7 +310,7 @@ class Pruner:
         return True
 
     def _drop_rest(self, frame: _Open) -> None:
-        """Go to the end of an object or array of which nothing more is kept."""
+        """Skip the rest of an object or array."""
         self._drop(_Dropping.REST, Skipper(b"{" if frame.is_object else b"["))
 
     def _drop(self, dropping: _Dropping, skipper: Skipper | StringSkipper) -> None:
@@ -320,7 +326,7 @@ class Pruner:
         frame = self._stack[-1]
         match self._dropping:
             case _Dropping.STRING:
-                # The beginning was cut at its length, and may go on behind the end of a short string.
+                # The beginning was cut by length, and may reach beyond the end of a short string.
                 frame.keep(self._string(self._begin[: skipper.size - 1], skipper.size))
             case _Dropping.VALUE:
                 frame.keep(b'"' + self.marker.of(skipper.size + 1) + b'"')
@@ -330,13 +336,13 @@ class Pruner:
         return True
 
     def _string(self, begin: bytes, size: int) -> bytes:
-        """Return a string of which only the beginning is kept."""
+        """Return a string of `size` bytes with only its beginning, and a marker."""
         whole = _HALF_CHARACTER.sub(b"", _HALF_ESCAPE.sub(b"", begin))
         return b'"' + whole + self.marker.of(max(0, size - len(whole))) + b'"'
 
 
 def _end_of(data: bytes, start: int, stop: int) -> int | None:
-    """Return where the object or array that begins at `start` ends, None when it does not before `stop`."""
+    """Return the end of the object or array that begins at `start`; None if it does not end before `stop`."""
     depth = 0
     for mark in _MARK.finditer(data, start, stop):
         depth += (mark[0] in {b"{", b"["}) - (mark[0] in {b"}", b"]"})

@@ -1,4 +1,4 @@
-"""What headers announce about rate limits: ``X-RateLimit-*`` of any dialect, and the fields of the IETF drafts."""
+"""Parsing the rate limits in headers: ``X-RateLimit-*`` of any dialect, and the fields of the IETF drafts."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,8 @@ _RATE = re.compile(
 """``100/60``, ``100:60``, ``5/s``, ``100 requests per hour``."""
 
 CERTAIN = 60.0
-"""A bare number as a reset that is larger may be of milliseconds; a smaller one costs nothing if it is."""
+"""Largest bare number that counts as seconds of a reset: a larger one may be in milliseconds, and a smaller one does no
+harm if it is."""
 
 _ANY_EPOCH = 1e9
 _MAX_COUNT = 10**9
@@ -30,37 +31,37 @@ _REQUESTS = frozenset({"requests", "request"})
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one header says: a window, and how many requests of it are `used`, where that is told and not the rest."""
+    """The contents of one header: a window, and how many of its requests are `used` if it says so."""
 
     window: RateWindow
     used: int | None = None
 
 
 def parse_windows(headers: Iterable[tuple[str, str]], now: float) -> tuple[RateWindow, ...]:
-    """Return the announced limits of requests, of at most 16 names; never raises, whatever the headers hold.
+    """Return the announced limits of requests, of at most 16 names; never raises, whatever the headers contain.
 
-    `now` is in seconds since the epoch. Resets may be lengths of time or moments in any form; a moment is measured
-    against the answer's own ``Date`` header if there is one. What counts tokens, bytes or cost is no limit of requests.
+    `now` is in seconds since the epoch. Resets may be lengths of time or moments in any form; a moment is relative to
+    the answer's own ``Date`` header if it has one. Limits of tokens, bytes or cost are left out.
     """
     pairs = [(name.lower(), value.strip()) for name, value in headers if len(value) <= _MAX_VALUE]
     moment = answered_at(pairs, now)
-    called = next((match[1] for name, value in pairs if name in _NAMES and (match := _WORD.fullmatch(value))), "")
+    default_name = next((match[1] for name, value in pairs if name in _NAMES and (match := _WORD.fullmatch(value))), "")
     other = _not_requests(value for name, value in pairs if name in {"ratelimit-policy", "x-ratelimit-policy"})
-    known: dict[str, RateWindow] = {}
+    by_name: dict[str, RateWindow] = {}
     used: dict[str, int] = {}
     for name, value in pairs:
         for found in _found(name, value, moment):
-            window = found.window if found.window.name else replace(found.window, name=called)
+            window = found.window if found.window.name else replace(found.window, name=default_name)
             if window.name in other:
                 continue
-            if window.name in known:
-                known[window.name] = _merged(known[window.name], window)
-            elif len(known) < _MAX_WINDOWS:
-                known[window.name] = window
+            if window.name in by_name:
+                by_name[window.name] = _merged(by_name[window.name], window)
+            elif len(by_name) < _MAX_WINDOWS:
+                by_name[window.name] = window
             if found.used is not None:
                 used[window.name] = max(found.used, used.get(window.name, 0))
-    windows = _joined([_with_used(window, used.get(name)) for name, window in known.items()])
-    # The length of a window alone limits nothing: taken for one of ours it spread a minute's requests over its length.
+    windows = _joined([_with_used(window, used.get(name)) for name, window in by_name.items()])
+    # Without numbers, the length of a window limits nothing; used as our window, it spread a minute's requests over it.
     return tuple(one for one in windows if (one.limit, one.remaining, one.reset_after) != (None, None, None))
 
 
@@ -88,7 +89,7 @@ def _found(name: str, value: str, moment: float) -> Iterator[_Found]:
 
 
 def _counted(field: LimitName, head: str, params: dict[str, str], name: str, *, first: bool) -> Iterator[_Found]:
-    """Yield what one item of a header that counts says: ``100``, ``100;w=60``, ``5/s``, ``32/40``."""
+    """Yield the contents of one item of a header with counts: ``100``, ``100;w=60``, ``5/s``, ``32/40``."""
     window = _seconds(params.get("w")) or field.window
     count = _count(head)
     if count is None:
@@ -102,13 +103,13 @@ def _counted(field: LimitName, head: str, params: dict[str, str], name: str, *, 
         if rate > 0:
             yield _Found(RateWindow(max(1, int(rate)), window=_capped(max(1, int(rate)) / rate), name=name))
     elif field.kind == "limit" or field.window is not None:
-        # Of several policies the first is the one that applies; others have a length of their own.
+        # The first of several policies is the one that applies; the others get a name with their length.
         own = name if first or not params.get("w") else f"{name}{'-' if name else ''}{params['w']}s"
         yield _Found(RateWindow(count, window=window, name=own))
 
 
 def _rated(field: LimitName, head: str, window: float | None, name: str) -> Iterator[_Found]:
-    """Yield what two numbers say: a limit and its window, or how much is used, or left, of how much."""
+    """Yield the meaning of two numbers: a limit and its window, or used or remaining requests and the limit."""
     match = _RATE.fullmatch(head)
     if match is None:
         return
@@ -122,7 +123,7 @@ def _rated(field: LimitName, head: str, window: float | None, name: str) -> Iter
         return
     most = min(int(other), _MAX_COUNT)
     if ":" in head and other > 0:
-        # Riot's `20:1,100:120`, and how much of each is used: `3:1,7:120`.
+        # Riot's `20:1,100:120` for limits, and `3:1,7:120` for used requests.
         own, length = f"{field.name}-{most}s", _capped(other)
         yield _Found(
             RateWindow(None if field.kind == "used" else max(1, count), window=length, name=own),
@@ -151,13 +152,13 @@ def _draft(value: str) -> Iterator[RateWindow]:
         elif (word := _WORD.match(head)) is not None:
             yield _of(params, word[1])
     names = {"limit": "q", "remaining": "r", "reset": "t", "q": "q", "r": "r", "t": "t", "w": "w"}
-    told = {names[name]: text for name, text in plain.items() if name in names}
-    if told:
-        yield _of(told, "")
+    params = {names[name]: text for name, text in plain.items() if name in names}
+    if params:
+        yield _of(params, "")
 
 
 def _not_requests(policies: Iterable[str]) -> frozenset[str]:
-    """Return the names of policies that count something else: their quota unit says what."""
+    """Return the names of policies that do not count requests, by their quota unit."""
     names: set[str] = set()
     for value in policies:
         for head, *rest in _split(value):
@@ -204,7 +205,7 @@ def _seconds(text: str | None) -> float | None:
 
 
 def _reset(text: str, moment: float, field: LimitName) -> tuple[float | None, bool]:
-    """Return the seconds to a reset, and whether they are; else the number as it is, of a unit that is not known."""
+    """Return the seconds to a reset and True; or the bare number and False if its unit is uncertain."""
     if not NUMBER.fullmatch(text):
         length = parse_length(text)
         if length is not None:
@@ -233,7 +234,7 @@ def _with_used(window: RateWindow, used: int | None) -> RateWindow:
 
 
 def _joined(windows: list[RateWindow]) -> list[RateWindow]:
-    """Give windows whose length nobody told that of another with the same limit: they are one, told twice."""
+    """Merge each window without a length into one with the same limit and a length: the server announced it twice."""
     joined = list(windows)
     for window in windows:
         if window.window is not None or window.limit is None:
@@ -252,15 +253,15 @@ def _joined(windows: list[RateWindow]) -> list[RateWindow]:
     return joined
 
 
-def _merged(known: RateWindow, window: RateWindow) -> RateWindow:
-    """Return both, the tighter limit and remainder of two that say different things."""
+def _merged(first: RateWindow, second: RateWindow) -> RateWindow:
+    """Return two windows as one, with the tighter limit and remainder of both."""
     return replace(
-        known,
-        limit=_tighter(known.limit, window.limit),
-        remaining=_tighter(known.remaining, window.remaining),
-        reset_after=known.reset_after if known.reset_after is not None else window.reset_after,
-        window=known.window if known.window is not None else window.window,
-        exact=known.exact if known.reset_after is not None else window.exact,
+        first,
+        limit=_tighter(first.limit, second.limit),
+        remaining=_tighter(first.remaining, second.remaining),
+        reset_after=first.reset_after if first.reset_after is not None else second.reset_after,
+        window=first.window if first.window is not None else second.window,
+        exact=first.exact if first.reset_after is not None else second.exact,
     )
 
 

@@ -1,20 +1,20 @@
-"""Where a redirect leads, in words: enough to mend a target by, and none of what may be a token."""
+"""The destination of a redirect in words: enough to correct a target, and nothing that may be a token."""
 
 from urllib.parse import urljoin, urlsplit
 
 from jobdeck.domain.text import mask_keys, one_line
 
 _LONG_SEGMENT = 64
-"""Characters of a path's segment beyond which it is left out unless it was requested: one-time tokens are that long."""
+"""Most characters of a path segment that was not requested; longer ones are left out, as one-time tokens are long."""
 
 _MAX_SHOWN = 400
 
 
 def describe_redirect(location: str | None, requested: str) -> str:
-    """Return origin and path that a ``Location`` names as seen from the `requested` URL: ``to https://host/path``.
+    """Return origin and path of a ``Location``, relative to the `requested` URL: ``to https://host/path``.
 
-    User information, path parameters (``;jsessionid=``), query and fragment are never repeated; that there is a query
-    is said. A relative one is a path alone where nothing was requested. Never raises.
+    User information, path parameters (``;jsessionid=``) and fragment are left out, and ``?…`` stands for a query. With
+    an empty `requested`, a relative location gives only a path. Never raises.
     """
     if not location or not location.strip():
         return "without a destination"
@@ -25,8 +25,8 @@ def describe_redirect(location: str | None, requested: str) -> str:
         return "to an invalid URL"
     if parts.scheme not in ({"http", "https"} if host else {""}):
         return "to an invalid URL"
-    known = set(urlsplit(requested).path.split("/"))
-    path = "/".join(_segment(segment, known) for segment in parts.path.split("/"))
+    harmless = set(urlsplit(requested).path.split("/"))
+    path = "/".join(_segment(segment, harmless) for segment in parts.path.split("/"))
     origin = ""
     if host:
         name = f"[{host}]" if ":" in host else host
@@ -34,6 +34,6 @@ def describe_redirect(location: str | None, requested: str) -> str:
     return f"to {mask_keys(one_line(origin + path + ('?…' if parts.query else ''), _MAX_SHOWN))}"
 
 
-def _segment(segment: str, known: set[str]) -> str:
+def _segment(segment: str, harmless: set[str]) -> str:
     name = segment.partition(";")[0]
-    return "…" if len(name) > _LONG_SEGMENT and name not in known else name
+    return "…" if len(name) > _LONG_SEGMENT and name not in harmless else name

@@ -1,8 +1,8 @@
-"""JSON that strict parsers refuse, mended: one odd byte must not hide how a job ended.
+"""Repairing JSON that strict parsers refuse: one odd byte must not hide how a job ended.
 
-What is mended is what cannot change the meaning of the rest: characters that should have been escaped, values that are
-no JSON (they become null), commas too many, a text that goes on after its end or stops before it. What could be read
-in two ways is not: a missing comma or quote, a second document after the first.
+Only damage that cannot change the meaning of the rest is repaired: characters that should have been escaped, values
+that are no JSON (they become null), extra commas, text after the end, a missing end. Damage that allows two readings
+is not: a missing comma or quote, a second document after the first.
 """
 
 import re
@@ -22,29 +22,30 @@ _IN_STRING = re.compile(r'[\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
 _LITERAL = re.compile(r"true|false|null|NaN|-?Infinity|-?(?:0|[1-9]\d*+)(?:\.\d++)?(?:[eE][+-]?\d++)?", re.ASCII)
 _MAX_NUMBER = 300
 _GUARDS = re.compile(r"[\s\0\ufeff]*(?:\)\]\}',?|while\s*\(1\);|for\s*\(;;\);)?[\s\0\ufeff]*")
-"""What may stand before a document: blanks, and what keeps it from being run as a script."""
+"""White space, and guards against running the document as a script, which may come before it."""
 
 _SLICE = 20_000
-"""Tokens between two yields: some 20 ms."""
+"""Tokens between two yields: about 20 ms."""
 
 _BLANKS = " \t\r\n\0\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """A body as strict JSON in UTF-8, and what was wrong with it in words; `cut` when its end is missing.
+    """A repaired body."""
 
-    `unread` are the `pieces` of the body that stand for values nobody could read, and are null in it.
-    """
-
+    # Strict JSON in UTF-8.
     body: bytes
+    # What was wrong with it, in words.
     notes: tuple[str, ...]
+    # Whether its end was missing.
     cut: bool = False
+    # The tokens of `body`, if some value could not be read; `unread` are the indices of these values, which are null.
     pieces: tuple[str, ...] = ()
     unread: tuple[int, ...] = ()
 
     def with_unread_as(self, value: str) -> bytes:
-        """Return the body with a value in JSON in place of those that could not be read."""
+        """Return the body with the JSON text `value` in place of each value that could not be read."""
         pieces = list(self.pieces)
         for at in self.unread:
             pieces[at] = value
@@ -52,13 +53,13 @@ class Repaired:
 
 
 def repair(body: bytes, charset: str | None = None) -> Repaired | None:
-    """Return a body mended, None where it cannot be. Takes about 1 s for 8 MiB."""
+    """Return a body repaired, None if it cannot be. Takes about 1 s for 8 MiB."""
     *_, repaired = repair_in_slices(body, charset)
     return repaired
 
 
 def repair_in_slices(body: bytes, charset: str | None = None) -> Iterator[Repaired | None]:
-    """Yield None every now and then, so that others can have their turn, and at last what `repair` gives."""
+    """Yield None every now and then, so that other tasks can have a turn, and finally the result of `repair`."""
     decoded = decode(body, charset)
     begin = _GUARDS.match(decoded.text)
     start = begin.end() if begin is not None else 0
@@ -75,7 +76,7 @@ def repair_in_slices(body: bytes, charset: str | None = None) -> Iterator[Repair
 
 
 class _Document:
-    """Reads tokens and writes valid JSON; `notes` are in the order in which they were met, once each."""
+    """Reads tokens and writes valid JSON; `notes` has each kind of damage once, in the order of occurrence."""
 
     def __init__(self, text: str, start: int) -> None:
         self.notes: dict[str, None] = {}
@@ -91,7 +92,7 @@ class _Document:
         self._safe = 0
 
     def read(self) -> Iterator[None]:
-        """Go through the text; yields every now and then."""
+        """Read the text; yields every now and then."""
         for number, match in enumerate(_TOKEN.finditer(self._text, self._start)):
             kind = match.lastgroup
             if kind == "open":
@@ -107,7 +108,7 @@ class _Document:
                 yield
 
     def result(self) -> Repaired | None:
-        """Return what was read, None where it could have been read in two ways."""
+        """Return the repaired body, None if the damage allows two readings."""
         if self._damaged:
             return None
         cut = self._end is None
@@ -130,7 +131,7 @@ class _Document:
         elif kind == "string":
             self._string(token)
         elif not last:
-            # The last word of a text may be the beginning of another: 1 of 100.
+            # The last word of a text may be the beginning of a longer one: 1 of 100.
             self._word(token)
 
     def _mark(self, mark: str) -> None:
@@ -221,12 +222,12 @@ class _Document:
             self._damaged = True
 
     def _close(self) -> None:
-        """End a text that stops before its end where the last value did that is there in full."""
+        """End a truncated text after its last complete value."""
         self.notes["truncated"] = None
         del self._out[self._safe :]
         self._out.extend(reversed(self._closers))
 
 
 def _encode(pieces: Iterable[str]) -> bytes:
-    # Escapes of half a character are for `without_lone_surrogates`, which the reader of JSON uses anyway.
+    # `read_json` handles the escapes of lone surrogates.
     return "".join(pieces).encode("utf-8", "replace")

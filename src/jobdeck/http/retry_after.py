@@ -1,4 +1,4 @@
-"""How long a server asks to be left alone: ``Retry-After``, its relatives, and the fields of error bodies."""
+"""The wait that a server requests: by ``Retry-After`` and similar headers, or by fields of error bodies."""
 
 import math
 import re
@@ -14,34 +14,34 @@ _BODY_SECONDS = re.compile(r"retry(?:after|delay|in)(?:(?:in)?(?:s|secs?|seconds
 _BODY_MILLISECONDS = re.compile(r"retry(?:after|delay|in)(?:in)?(?:ms|msecs?|millis(?:econds?)?)", re.ASCII)
 _MAX_VALUE = 256
 _MAX_NODES = 200
-"""Values of an error body that are looked through for a wish: it stands near the top."""
+"""Most objects and lists of an error body that are searched for a wait: it is near the top."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryAfter:
-    """`asked` is what the server said, in seconds from its answer; `seconds` the same within 0.2–900."""
+    """A requested wait in seconds from the answer: as `requested`, and clamped to 0.2–900 (`seconds`)."""
 
-    asked: float
+    requested: float
     seconds: float
 
     @classmethod
-    def of(cls, asked: float) -> "RetryAfter":
-        """Return a wish of so many seconds, clamped."""
-        return cls(asked, clamp_delay(asked))
+    def of(cls, requested: float) -> "RetryAfter":
+        """Return a requested wait, and clamp it."""
+        return cls(requested, clamp_delay(requested))
 
     @property
     def note(self) -> str | None:
-        """What to say when the wait is not the one asked for."""
-        if self.asked == self.seconds:
+        """A note that the wait was clamped; None if it was not."""
+        if self.requested == self.seconds:
             return None
-        return f"asked to wait {_words(self.asked)}, waiting {_words(self.seconds)}"
+        return f"asked to wait {_words(self.requested)}, waiting {_words(self.seconds)}"
 
 
 def parse_retry_after(value: str, date: str | None, now: float) -> RetryAfter | None:
-    """Return what a ``Retry-After`` header asks for: seconds, a length of time, or a date; None for all else.
+    """Return the wait in a ``Retry-After`` header: seconds, a length of time, or a date; None for any other text.
 
-    A date is measured against `date`, the answer's own ``Date`` header, because clocks differ; against `now`
-    (seconds since the epoch) only when there is none. Of several, as proxies join them, the longest counts.
+    A date is relative to `date`, the answer's own ``Date`` header, because clocks differ; without one, to `now`, in
+    seconds since the epoch. Of several values, as proxies join them, the longest counts.
     """
     return _parse(value, answered_at([("date", date or "")], now))
 
@@ -53,15 +53,15 @@ def _parse(value: str, moment: float) -> RetryAfter | None:
     found = parse_delay(text, moment)
     if found is None and "," in text:
         each = [parse_delay(part.strip(" \t"), moment) for part in text.split(",")]
-        known = [seconds for seconds in each if seconds is not None]
-        found = max(known) if len(known) == len(each) else None
+        valid = [seconds for seconds in each if seconds is not None]
+        found = max(valid) if len(valid) == len(each) else None
     return None if found is None else RetryAfter.of(found)
 
 
 def find_retry_after(headers: Iterable[tuple[str, str]], now: float) -> RetryAfter | None:
-    """Return what headers (of lower-case names) ask for; None when none does.
+    """Return the wait that headers (with lower-case names) request; None if none does.
 
-    One that names milliseconds is the more exact, then ``Retry-After`` itself counts, then what is called like it:
+    A header in milliseconds counts first, as the most exact, then ``Retry-After`` itself, then similar names:
     ``X-Retry-After``, or with the name of a throttler, ``Retry-After-poll`` (NestJS). Of equals the longest counts.
     """
     pairs = list(headers)
@@ -76,19 +76,19 @@ def find_retry_after(headers: Iterable[tuple[str, str]], now: float) -> RetryAft
         if wait is not None:
             ranks[0 if exact else 1 if name == "retry-after" else 2].append(wait)
     best = next((waits for waits in ranks if waits), [])
-    return max(best, key=lambda wait: wait.asked, default=None)
+    return max(best, key=lambda wait: wait.requested, default=None)
 
 
 def answered_at(headers: Iterable[tuple[str, str]], now: float) -> float:
-    """Return when an answer was given by the server's own clock, in seconds since the epoch; `now` if it has none."""
+    """Return the answer's ``Date``, in seconds since the epoch by the server's clock; `now` if it has none."""
     dates = (parse_http_date(value) for name, value in headers if name == "date")
     return next((date for date in dates if date is not None), now)
 
 
 def find_in_body(body: object, moment: float) -> RetryAfter | None:
-    """Return what an error body asks for near its top: ``retry_after``, ``retryAfterMs``, RetryInfo's ``retryDelay``.
+    """Return the wait near the top of an error body: ``retry_after``, ``retryAfterMs``, RetryInfo's ``retryDelay``.
 
-    A date in it is measured against `moment`, when the answer was given.
+    A date in it is relative to `moment`, the time of the answer in seconds since the epoch.
     """
     nodes: list[object] = [body]
     for index in range(_MAX_NODES):
@@ -119,7 +119,7 @@ def _field(name: object, value: object, moment: float) -> float | None:
 
 def _seconds(value: object, moment: float) -> float | None:
     if isinstance(value, Mapping):
-        # google.protobuf.Duration, where it is not written as a text.
+        # google.protobuf.Duration as an object.
         whole, nanos = _number(value.get("seconds", 0)), _number(value.get("nanos", 0))
         return whole + nanos / 1e9 if whole is not None and nanos is not None else None
     if isinstance(value, str):

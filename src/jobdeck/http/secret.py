@@ -1,4 +1,4 @@
-"""A credential that does not print itself."""
+"""A credential that never appears in text by accident."""
 
 import re
 
@@ -11,19 +11,19 @@ class MalformedSecretError(ValueError):
 
 
 def secrets_seen() -> frozenset[str]:
-    """Return every credential that this process has read, malformed ones too; for the redactor of crash files only."""
+    """Return every credential that this process has read, even malformed ones; only for the redactor of crash files."""
     return frozenset(_seen)
 
 
 class Secret:
-    """A credential: shown masked everywhere, given out by `reveal` alone."""
+    """A credential: its text forms are masked, and only `reveal` returns it."""
 
     __slots__ = ("_value",)
 
     def __init__(self, value: str, origin: str = "the credential") -> None:
-        """Keep `value` without the white space around it.
+        """Take `value` without surrounding white space.
 
-        Raises `MalformedSecretError`, naming `origin` (where it was found), when it cannot be sent in a header.
+        Raises `MalformedSecretError`, which names `origin` (where it was found), if it cannot be sent in a header.
         """
         value = value.strip()
         _seen.add(value)
@@ -33,12 +33,12 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the credential itself; for the one function that puts it into a request."""
+        """Return the credential itself; only for the function that puts it into a request."""
         return self._value
 
     @property
     def masked(self) -> str:
-        """Enough to recognize the credential by (``sk_live_…4f2a``), too little to use it."""
+        """A part of the credential, enough to recognize it (``sk_live_…4f2a``), too little to use it."""
         value = self._value
         if len(value) < 16:
             return "…"

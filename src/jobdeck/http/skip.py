@@ -1,20 +1,20 @@
-"""JSON gone past in bounded memory: whether its brackets, commas and colons fit is checked, its values are not read."""
+"""Skipping JSON in bounded memory: the grammar of brackets, commas and colons is checked, values are not read."""
 
 import re
 
 MAX_DEPTH = 200
-"""Levels of a JSON text that is read: parsers refuse deeper ones, or overflow the stack."""
+"""Most levels of a JSON text: parsers refuse deeper ones, or overflow the stack."""
 
 
 class NotJsonError(Exception):
-    """What comes is no JSON object or array, or so damaged or deep that nobody knows where its values end."""
+    """The text is no JSON object or array, or so damaged or deep that the ends of its values are unknown."""
 
 
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]]', re.DOTALL)
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)
 
 _OUTLINE = bytes(byte if byte in b'{}[],:"' else 32 if byte in b" \t\r\n\0" else ord("v") for byte in range(256))
-"""What stands outside of strings, with v for whatever is in a number or word."""
+"""Translates the text outside of strings to its outline: v for each character of a number or word."""
 
 _RULES = (
     (b'":v', b"m"),
@@ -32,21 +32,21 @@ _RULES = (
     (b"{m}", b"v"),
     (b"{}", b"v"),
 )
-"""What a part of an outline comes to: v for a value, m for a member of an object. All that is sound and closed is v."""
+"""Reductions of an outline: v is a value, m a member of an object. A valid and complete value reduces to v."""
 
 _OPEN = re.compile(rb'(?:\[|\{":)*+(?:[v"]|\{[m"]?)?+')
-"""What is left of one that is sound and not closed."""
+"""The reduced outline of a valid value that is not complete."""
 
 
 class StringSkipper:
-    """Goes to the end of a string that has begun; `size` is how many bytes were gone past, the quote included."""
+    """Skips to the end of a string that has begun; `size` is the number of bytes skipped, the quote included."""
 
     def __init__(self) -> None:
         self.size = 0
         self._half_escape = False
 
     def feed(self, data: bytes) -> int | None:
-        """Return where in `data` the end is (one past it), None when it is not there."""
+        """Return the index in `data` just after the end; None if the end is not in `data`."""
         text = _unescaped(data) if self._half_escape else data
         end = _REST_OF_STRING.match(text)
         self.size += len(data) if end is None else end.end()
@@ -55,9 +55,9 @@ class StringSkipper:
 
 
 class Skipper:
-    """Goes to the end of an array or object that has begun with `opener`, some 50 MB a second.
+    """Skips to the end of an array or object that has begun with `opener`, at about 50 MB a second.
 
-    `size` is how many bytes were gone past, the last bracket included. A comma before it is let pass.
+    `size` is the number of bytes skipped, the last bracket included. A trailing comma is accepted.
     """
 
     def __init__(self, opener: bytes) -> None:
@@ -68,7 +68,7 @@ class Skipper:
         self._half_escape = False
 
     def feed(self, data: bytes) -> int | None:
-        """Return where in `data` the end is (one past it), None when it is not there; raises `NotJsonError`."""
+        """Return the index in `data` just after the end; None if it is not in `data`; raises `NotJsonError`."""
         text = _unescaped(data) if self._half_escape else data
         plain = _without_escapes(text)
         parts = plain.split(b'"')
@@ -89,7 +89,7 @@ class Skipper:
         return None
 
     def _outline_of(self, parts: list[bytes]) -> bytes:
-        """Return the outline of a slice, cut at its quotes: a quote for each string that ends in it."""
+        """Return the outline of a slice that was split at its quotes, with a quote for each string that ends in it."""
         if self._in_string:
             outline = b'"'.join((b"", *parts[1::2])) if len(parts) > 1 else b""
         else:
@@ -99,7 +99,7 @@ class Skipper:
             outline = outline.replace(b"vvvv", b"v").replace(b"vv", b"v")
         if self._in_word and outline.startswith(b"v"):
             outline = outline[1:]
-        # Two words with a blank between them stay two, and fit nowhere.
+        # Two words separated by a blank stay two, which no rule reduces.
         return outline.replace(b" ", b"")
 
     def _end_in(self, text: bytes) -> int:
@@ -114,7 +114,7 @@ class Skipper:
 
 
 def _reduce(outline: bytes) -> bytes:
-    """Return an outline with a v for whatever is closed, and without what was passed in what is open."""
+    """Return an outline with v for each complete value, and without the complete members of incomplete ones."""
     for _ in range(2 * MAX_DEPTH):
         size = len(outline)
         for part, short in _RULES:
@@ -129,7 +129,7 @@ def _depth(outline: bytes) -> int:
 
 
 def _unescaped(text: bytes) -> bytes:
-    """Return a slice whose first character is escaped with one that ends no string in its place."""
+    """Return a slice with its first character, which is escaped, replaced by one that ends no string."""
     return b"_" + text[1:]
 
 

@@ -1,4 +1,4 @@
-"""Refusals that are a rate limit in words only: known by an error body's code, or by its message."""
+"""Recognizing rate limits behind other statuses, by the code or the message of the error body."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ _CODE = re.compile(
     r"(?:exception|error|fault)?",
     re.ASCII,
 )
-"""Codes of many vendors, in lower case and without anything but letters; a longer name may stand before them."""
+"""Codes of many vendors, reduced to lower-case letters; a prefix may come before them."""
 
 _MESSAGE = re.compile(
     r"exceeded\b.{0,60}\brate[ -]?limit|\brate[ -]?limit(?:s|ed|ing)?\b.{0,40}\b(?:exceeded|reached|hit)\b"
@@ -31,35 +31,35 @@ _NEVER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RateLimitWords:
-    """What makes a rate limit of a refusal with another status: codes of its body, and texts in its message."""
+    """An API's own codes and texts in messages that mean a rate limit, whatever the status."""
 
     codes: frozenset[str] = frozenset()
     messages: tuple[str, ...] = ()
 
 
 def is_throttling_code(code: str) -> bool:
-    """Whether a code of an error body is a rate limit's, as it is usual with many vendors."""
+    """Whether a code of an error body means a rate limit in the usage of many vendors."""
     # AWS writes `com.amazon.coral.availability#ThrottlingException`.
     return _CODE.fullmatch(re.sub(r"[^a-z]", "", code.rpartition("#")[2].lower())) is not None
 
 
 def is_throttled(kind: ProblemKind, body: object, message: str | None, words: RateLimitWords) -> bool:
-    """Whether an error is a rate limit by the codes in its JSON `body` or by its message: usual ones, or the API's own.
+    """Whether an error is a rate limit by the codes in its JSON `body` or its message: usual ones, or the API's own.
 
-    A message alone makes no rate limit of a server's own trouble: "too many requests" is what it may be suffering from.
+    A server error is no rate limit because of a usual message: "too many requests" may be its own trouble.
     """
     if kind in _NEVER or body is None:
         return False
     if any(code in words.codes or is_throttling_code(code) for code in _codes(body)):
         return True
-    said = (message or "")[:4_096]
-    if any(text.lower() in said.lower() for text in words.messages):
+    text = (message or "")[:4_096]
+    if any(own.lower() in text.lower() for own in words.messages):
         return True
-    return kind is not ProblemKind.SERVER_ERROR and _MESSAGE.search(said) is not None
+    return kind is not ProblemKind.SERVER_ERROR and _MESSAGE.search(text) is not None
 
 
 def _codes(value: object) -> Iterator[str]:
-    """Yield what stands near the top of an error body where codes do; numbers as their digits."""
+    """Yield the values near the top of an error body that may be codes; numbers as their digits."""
     nodes: list[object] = [value]
     for index in range(_MAX_NODES):
         if index == len(nodes):

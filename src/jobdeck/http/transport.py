@@ -26,7 +26,7 @@ _LIMITS = httpx.Limits(
     max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=30.0
 )
 
-# At DEBUG httpcore logs an answer's headers, and httpx its reason: either may say our keys back.
+# At DEBUG httpcore logs an answer's headers, and httpx its reason: either may contain our keys.
 for _library in ("httpcore", "httpx"):
     logging.getLogger(_library).setLevel(logging.WARNING)
 
@@ -67,10 +67,10 @@ class ProxyChoice:
 
 
 def choose_proxy(profile: HttpProfile, env: Mapping[str, str] = os.environ) -> ProxyChoice | None:
-    """Return the proxy for a profile's origin, of ``HTTPS_PROXY`` or ``ALL_PROXY`` unless ``NO_PROXY`` excepts it.
+    """Return the proxy for a profile's origin, from ``HTTPS_PROXY`` or ``ALL_PROXY`` unless ``NO_PROXY`` excludes it.
 
-    Never one for a loopback address: a proxy for plain http would be given the credentials to read.
-    Raises `TransportError`, which never repeats the proxy's URL, for one that cannot be used.
+    A loopback address never has one: a proxy for plain http could read the credentials.
+    Raises `TransportError`, which never repeats the proxy's URL, if the proxy cannot be used.
     """
     origin = profile.origin
     if origin.scheme != "https" or is_loopback(origin.host):
@@ -95,7 +95,7 @@ def choose_proxy(profile: HttpProfile, env: Mapping[str, str] = os.environ) -> P
 
 
 def tls_context(env: Mapping[str, str] = os.environ) -> ssl.SSLContext:
-    """Return a context that verifies, with ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` if set, else certifi's roots.
+    """Return a verifying context with the roots of ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` if set, else certifi's.
 
     `ssl.create_default_context` is not used: it would write every session's keys to ``SSLKEYLOGFILE``.
     Raises `TransportError` for certificates that cannot be read.
@@ -108,7 +108,7 @@ def tls_context(env: Mapping[str, str] = os.environ) -> ssl.SSLContext:
             case "SSL_CERT_FILE":
                 context.load_verify_locations(cafile=env[variable])
             case "SSL_CERT_DIR":
-                # OpenSSL itself takes a missing directory for an empty one, and then trusts nobody.
+                # OpenSSL treats a missing directory as an empty one, and then trusts nobody.
                 os.scandir(env[variable]).close()
                 context.load_verify_locations(capath=env[variable])
             case _:
@@ -149,7 +149,7 @@ def open_client(
 
 
 class _LocalhostTransport(BoundedTransport):
-    """Connects to 127.0.0.1, and where nothing listens there to ::1, whatever a resolver says ``localhost`` is.
+    """Connects to 127.0.0.1, or to ::1 if nothing listens there, whatever a resolver says about ``localhost``.
 
     The ``Host`` header stays that of the URL.
     """
@@ -167,7 +167,7 @@ class _LocalhostTransport(BoundedTransport):
             try:
                 response = await self._send(request, second)
             except httpx.ConnectError:
-                # It says more than that there is no IPv6 here.
+                # The first error says more: the second is often just a lack of IPv6.
                 raise refused from None
         self._addresses = (second, first)
         return response
@@ -188,12 +188,12 @@ async def _stop_at_redirect(response: httpx.Response) -> None:
 
 
 def _proxy(url: httpx.URL, context: ssl.SSLContext) -> httpx.Proxy:
-    # httpcore refuses a context for a proxy that is spoken to in plain text.
+    # httpcore refuses a TLS context for a plain http proxy.
     return httpx.Proxy(url, ssl_context=context if url.scheme == "https" else None)
 
 
 def _excepted(origin: Origin, no_proxy: str) -> bool:
-    """Whether ``NO_PROXY`` names the host: ``*``, a name or a domain, with or without port, an address or a network."""
+    """Whether ``NO_PROXY`` has the host: ``*``, a name or a domain, with or without port, an address or a network."""
     for entry in no_proxy.lower().split(","):
         name = entry.strip()
         if name == "*":
@@ -221,11 +221,11 @@ def _certifi() -> str:
 
 
 class ForeignOriginError(Exception):
-    """A request is not for its profile's origin; the message names where it would have gone."""
+    """A request is not for its profile's origin; the message names its destination."""
 
 
 def origin_of(url: httpx.URL) -> Origin:
-    """Return scheme, host and effective port of what httpx would connect to."""
+    """Return scheme, host and effective port that httpx would connect to."""
     port = url.port if url.port is not None else DEFAULT_PORTS.get(url.scheme, 0)
     return Origin(url.scheme, url.raw_host.decode("ascii").lower(), port)
 
@@ -234,7 +234,7 @@ def authorize(request: httpx.Request, profile: HttpProfile) -> None:
     """Add the credentials of `profile` to `request`, which must be for its origin.
 
     Raises `ForeignOriginError` when scheme, host or effective port differ; then the request must not be sent.
-    httpx keeps custom headers such as ``X-Secret-Key`` across origins, so they are no client's default either.
+    Credentials are no default headers of a client: httpx would send custom ones such as ``X-Secret-Key`` to any origin.
     """
     origin = origin_of(request.url)
     if origin != profile.origin:

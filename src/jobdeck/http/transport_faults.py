@@ -1,4 +1,4 @@
-"""Why a request got no answer, in words: httpx's own messages may be empty, or hold what was sent."""
+"""Why a request got no answer, in words: httpx's own messages may be empty, or contain what was sent."""
 
 import socket
 import ssl
@@ -13,8 +13,8 @@ from jobdeck.http.problem_draft import ProblemDraft
 _MAX_CAUSES = 20
 
 
-def explain(error: Exception, origin: Origin, proxy_variable: str | None) -> ProblemDraft:
-    """Return what an exception of httpx, or of anything below it, means to a person; never an empty message."""
+def describe_transport_error(error: Exception, origin: Origin, proxy_variable: str | None) -> ProblemDraft:
+    """Return the problem that an exception of httpx, or of a layer below it, means; its message is never empty."""
     through = f" through the proxy of {proxy_variable}" if proxy_variable else ""
     match error:
         case httpx.ConnectTimeout():
@@ -35,7 +35,7 @@ def explain(error: Exception, origin: Origin, proxy_variable: str | None) -> Pro
         case httpx.RemoteProtocolError():
             return ProblemDraft(ProblemKind.PROTOCOL, f"{origin} sent invalid HTTP: {error}")
         case httpx.LocalProtocolError():
-            # h11's text repeats the header it refused, and a header may be a key.
+            # h11's message repeats the header that it refused, which may be a key.
             return ProblemDraft(ProblemKind.PROTOCOL, f"cannot send a request to {origin}: malformed header")
         case OSError():
             return ProblemDraft(ProblemKind.NETWORK, f"cannot reach {origin}{through}: {_reason(error)}")
@@ -63,7 +63,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and all that led to it, groups included; at most 20, for they can be cyclic."""
+    """Yield an exception and its causes, members of groups included; at most 20, since they can be cyclic."""
     pending: list[BaseException] = [error]
     for _ in range(_MAX_CAUSES):
         if not pending:

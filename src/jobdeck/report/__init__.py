@@ -1,1 +1,1 @@
-"""What is handed on about jobs: tickets, which exchanges they show, and failures that are alike. Pure, no I/O."""
+"""Reports about jobs: tickets with the exchanges that matter, and groups of similar failures. Pure, no I/O."""

@@ -1,4 +1,4 @@
-"""A request as a line for a shell, with variables where the secrets go."""
+"""A request as a shell command, with variables in place of secrets."""
 
 import shlex
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ def curl_line(method: str, url: str, secrets: Iterable[tuple[str, str]] = (), bo
     """Return a curl command for a request.
 
     `secrets` are pairs of a header's name and a template for its value, such as ``("Authorization", "Bearer
-    $SONARLY_API_KEY")``: the template is ours and goes into double quotes, so that the shell that runs the line
-    fills in the variable; the URL and the JSON `body` are data and are quoted against every expansion.
+    $SONARLY_API_KEY")``. Templates are ours and go into double quotes, so that the shell fills in the variable; the URL
+    and the JSON `body` are data, and quoted against every expansion.
     """
     verb = "" if method == "GET" else f" -X {shlex.quote(method)}"
     headers = "".join(f' -H "{name}: {template}"' for name, template in secrets)

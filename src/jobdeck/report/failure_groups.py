@@ -1,4 +1,4 @@
-"""Groups of failures: one error in many jobs is one thing to look at, not many."""
+"""Groups of failures: an error that many jobs have in common is one problem, not many."""
 
 import re
 from collections import Counter
@@ -15,26 +15,28 @@ MAX_MESSAGE = 80
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """How jobs failed: `error` is the error's code, else its message without what differs from job to job."""
+    """The common features of jobs that failed in the same way."""
 
+    # The error's code (`coded`), else its message without the parts that vary between jobs.
     error: str
     coded: bool
+    # The stage in which they failed.
     stage: str | None
     kind: str
 
     @property
     def place(self) -> str:
-        """The stage in which they failed, else the kind of the jobs."""
+        """The stage in which the jobs failed, else their kind."""
         return self.stage or self.kind
 
     def describe(self, count: int) -> str:
-        """Return in one line how many jobs failed in this way."""
+        """Return in one line that `count` jobs failed in this way."""
         place = f" in {one_line(self.place, 40)}" if self.place else ""
         return f"{count} {'job' if count == 1 else 'jobs'} failed with {one_line(self.error, MAX_MESSAGE)}{place}"
 
 
 def fingerprint_of(job: Job) -> Fingerprint | None:
-    """Return how a job failed; None for one that did not, or did not say why."""
+    """Return the fingerprint of a failed job; None if it did not fail, or gave no reason."""
     error = job.error
     if job.phase is not Phase.FAILED or error is None or not (error.code or error.message):
         return None
@@ -46,14 +48,14 @@ def fingerprint_of(job: Job) -> Fingerprint | None:
 
 
 def _normalize(message: str) -> str:
-    """Return the longest part of a message that has neither numbers nor names in it."""
+    """Return the longest part of a message without numbers and quoted names."""
     parts = [part.strip(" .,:;()") for part in _VARIABLE_PARTS.split(message[:1_000])]
     return max(parts, key=len)[:MAX_MESSAGE] or message[:MAX_MESSAGE]
 
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """How many of the watched jobs failed in the same way, and when the first of them ended (microseconds)."""
+    """The number of watched jobs that failed in the same way, and when the first of them ended (microseconds)."""
 
     fingerprint: Fingerprint
     count: int
@@ -62,7 +64,7 @@ class FailureGroup:
 
 @dataclass(frozen=True, slots=True)
 class ErrorGroup:
-    """How many of the watched jobs failed with one error, of whatever kind they are and in whatever stage."""
+    """The number of watched jobs that failed with the same error, in any stage and of any kind."""
 
     error: str
     coded: bool
@@ -78,7 +80,7 @@ class FailureGroups:
         self._since: dict[Fingerprint, int] = {}
 
     def apply(self, jobs: Iterable[Job], removed: Iterable[JobKey]) -> None:
-        """Count changed jobs anew, and forget removed ones."""
+        """Update the counts after changes of jobs and removals."""
         for key in removed:
             self._remove(key)
         for job in jobs:
@@ -88,7 +90,7 @@ class FailureGroups:
                 self._add(job.key, fingerprint, _end_us(job))
 
     def group_of(self, key: JobKey) -> FailureGroup | None:
-        """Return how a job failed, and how many failed in the same way, itself among them."""
+        """Return the group of a failed job, which includes the job itself; None if the job is in no group."""
         fingerprint = self._fingerprints.get(key)
         return (
             None
@@ -97,7 +99,7 @@ class FailureGroups:
         )
 
     def by_error(self) -> tuple[ErrorGroup, ...]:
-        """Return the errors that jobs failed with, the most common first."""
+        """Return the errors of failed jobs, the most common first."""
         counts: Counter[tuple[str, bool]] = Counter()
         for fingerprint, ends in self._ends.items():
             counts[fingerprint.error, fingerprint.coded] += len(ends)

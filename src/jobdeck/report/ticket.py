@@ -1,8 +1,8 @@
-"""The ticket about one job or several: what a vendor's support needs to find them, and nothing else.
+"""The ticket about one job or several: the data that a vendor's support needs to find them, and nothing else.
 
-Every piece of data in the Markdown stands in a code span or a fence that is longer than any run of backticks inside
-it, so that it can make no link, image, heading or HTML. Nothing here is a secret: headers are never kept, and the
-curl line names variables.
+Every piece of data in the Markdown is in a code span or a fence that is longer than any run of backticks inside it, so
+that it can make no link, image, heading or HTML. Nothing here is a secret: headers are never kept, and the curl line
+contains variables.
 """
 
 import re
@@ -22,68 +22,67 @@ from jobdeck.report.failure_groups import Fingerprint, fingerprint_of
 MAX_EXCHANGES = 40
 MAX_TIMELINE_EVENTS = 60
 MAX_OUTAGE = 12
-"""Failed requests about other jobs: enough to find the outage by."""
+"""Most failed requests for other jobs: enough for support to find the outage."""
 
 MAX_BYTES = 60_000
-"""What a terminal takes for its clipboard, and a GitHub issue as its text (65,536 characters)."""
+"""Most bytes that fit into a terminal's clipboard and the text of a GitHub issue (65,536 characters)."""
 
 _LAST_LINE = 100
-"""Bytes that are left for how many jobs are in the list alone."""
+"""Bytes reserved for the line about jobs that are only in the list."""
 
 ALWAYS_SHOWN = 4
-"""So many of the newest exchanges are shown whatever they say: they show how the job is polled now."""
+"""Newest exchanges that are always shown, since they show how the job is polled now."""
 
 _FIELD = 400
 
 ExchangeOrGap: TypeAlias = "Exchange | int"
-"""An exchange, or how many in its place are left out."""
+"""An exchange, or the number of exchanges that are left out in its place."""
 
 
 @dataclass(frozen=True, slots=True)
 class TicketSource:
-    """What a ticket is made of.
-
-    `exchanges` are newest first, of which a ticket shows the `max_exchanges` that tell most; `outage` are the profile's
-    requests about other jobs and lists that failed since this job was watched, newest first. `ends` are the first and
-    the last that showed the job's end, when they are known. `clock_offset` is the server's clock minus ours in
-    seconds, if known.
-    """
+    """The data of a ticket."""
 
     job: Job
     timeline: tuple[TimelineEvent, ...]
+    # Newest first; the ticket shows the most relevant ones, at most `max_exchanges`.
     exchanges: tuple[Exchange, ...]
     version: str
+    # When the ticket was made, in microseconds since the epoch.
     created_us: int
     curl: str
+    # The first and the last exchange that showed the job's end, if known.
     ends: tuple[Exchange, ...] = ()
+    # The profile's failed requests for other jobs and lists since this job was added, newest first.
     outage: tuple[Exchange, ...] = ()
     max_exchanges: int = MAX_EXCHANGES
+    # The server's clock minus ours, in seconds, if known.
     clock_offset: float | None = None
     note: str = ""
     include_result: bool = False
 
     @property
     def end_exchanges(self) -> tuple[Exchange, ...]:
-        """The exchanges that showed the job's end, oldest first: the known ends, else what `exchanges` holds."""
+        """The exchanges that showed the job's end, oldest first: `ends`, else those among `exchanges`."""
         if self.ends:
             return self.ends
         ended = self.job.ended
         if ended is None or not self.job.terminal:
             return ()
         good = (item for item in self.exchanges if item.problem is None)
-        shown = [item for item in good if item.started.us + round(item.duration * 1e6) >= ended.us - 1]
-        return tuple(sorted(shown, key=lambda item: item.started.us))
+        at_end = [item for item in good if item.started.us + round(item.duration * 1e6) >= ended.us - 1]
+        return tuple(sorted(at_end, key=lambda item: item.started.us))
 
     @property
     def support_ids(self) -> tuple[str | None, str | None]:
-        """The request ID and the trace ID by which support finds the job: those that the screen shows."""
+        """The request ID and the trace ID by which support finds the job, the same as on the screen."""
         if self.job.end_id is None and self.end_exchanges:
             return self.end_exchanges[0].request_id, self.end_exchanges[0].trace_id
         return self.job.support_ids
 
     @property
     def selected_exchanges(self) -> tuple[ExchangeOrGap, ...]:
-        """The exchanges that a ticket shows, newest first, and how many are left out in their place."""
+        """The exchanges in the ticket, newest first, and the numbers of those left out between them."""
         ids = {event.request_id for event in self.timeline} | {item.support_id for item in self.end_exchanges}
         return select_exchanges(self.exchanges, {id_ for id_ in ids if id_}, self.max_exchanges)
 
@@ -96,9 +95,9 @@ def ticket_markdown(source: TicketSource) -> str:
 def tickets_markdown(sources: Sequence[TicketSource], note: str = "") -> str:
     """Return one ticket about several jobs: counts by error, a line for each job, then whole tickets.
 
-    A note that all of them share is said once. The more jobs, the fewer exchanges of each: support needs the first
-    and the last ID of all of them rather than every look at some of them. Of more jobs than fit in `MAX_BYTES` one of
-    each error comes first, and how many are left out is said. ValueError for no job at all.
+    A note that all jobs share appears once. The more jobs, the fewer exchanges of each: support needs the first and the
+    last ID of every job rather than every poll of some. If the tickets do not all fit in `MAX_BYTES`, one of each error
+    comes first, and the last line has the number of those left out. Raises ValueError without a job.
     """
     if not sources:
         raise ValueError("a ticket needs at least one job")
@@ -116,21 +115,21 @@ def tickets_markdown(sources: Sequence[TicketSource], note: str = "") -> str:
         lines += ["", *failed]
     text = "\n".join(lines) + "\n"
     limit = max(ALWAYS_SHOWN, MAX_EXCHANGES // len(sources))
-    whole = 0
+    tickets = 0
     for source in _one_of_each_failure_first(sources):
         own = "" if source.note == note else source.note
         one = ticket_markdown(replace(source, max_exchanges=limit, ends=source.end_exchanges, outage=(), note=own))
-        if whole and len(text.encode()) + len(one.encode()) > MAX_BYTES - _LAST_LINE:
+        if tickets and len(text.encode()) + len(one.encode()) > MAX_BYTES - _LAST_LINE:
             break
         text += f"\n{one}"
-        whole += 1
-    if whole < len(sources):
-        text += f"\nThe other {len(sources) - whole} jobs appear only in the list above, to keep this ticket short.\n"
+        tickets += 1
+    if tickets < len(sources):
+        text += f"\nThe other {len(sources) - tickets} jobs appear only in the list above, to keep this ticket short.\n"
     return text
 
 
 def ticket_object(source: TicketSource, job_object: Mapping[str, object]) -> dict[str, Any]:
-    """Return the ticket as a JSON object; `job_object` is the job's own, its result left out unless asked for."""
+    """Return the ticket as a JSON object; `job_object` is the job's own, without its result unless that is included."""
     failing = source.end_exchanges
     job = dict(job_object)
     if not source.include_result:
@@ -160,10 +159,10 @@ def ticket_object(source: TicketSource, job_object: Mapping[str, object]) -> dic
 def select_exchanges(
     exchanges: Sequence[Exchange], relevant_ids: Collection[str], limit: int
 ) -> tuple[ExchangeOrGap, ...]:
-    """Return at most `limit` of the exchanges, newest first as they are, with the number left out in each gap.
+    """Return at most `limit` exchanges, newest first, with the number of those left out in each gap.
 
-    The newest few come first, then those without an answer or with one of `relevant_ids`: of an hour of lists that all
-    say "running" few are worth a place; the one that was refused is what support looks for.
+    The newest few are chosen first, then those with a problem or one of `relevant_ids`: after an hour of lists that all
+    say "running", support looks for the one request that failed.
     """
     if len(exchanges) <= limit:
         return tuple(exchanges)
@@ -182,7 +181,7 @@ def select_exchanges(
 
 
 def exchange_object(item: Exchange) -> dict[str, Any]:
-    """Return the JSON object of an exchange; its keys are always present, and a contract."""
+    """Return the JSON object of an exchange; its keys are a contract, and always present."""
     problem = item.problem
     return {
         "profile": item.profile,
@@ -301,7 +300,7 @@ def _timeline_line(event: TimelineEvent, *, first: bool) -> str:
 
 
 def outage_lines(outage: Sequence[Exchange]) -> Iterator[str]:
-    """Yield the section of the profile's requests that failed, whatever they were about; nothing when none did."""
+    """Yield the section with the profile's failed requests for other jobs and lists; nothing if none failed."""
     more = [_gap_line(len(outage) - MAX_OUTAGE)] if len(outage) > MAX_OUTAGE else []
     lines = [_exchange_line(item) for item in outage[:MAX_OUTAGE]]
     yield from _section("Failed requests for other jobs in the same period, newest first", [*lines, *more])
@@ -342,7 +341,7 @@ def _timeline_object(event: TimelineEvent) -> dict[str, Any]:
 
 
 def _failure_lines(sources: Sequence[TicketSource]) -> Iterator[str]:
-    """Yield how many jobs failed with which error, and when the first and the last of them were seen to."""
+    """Yield a line for each error: how many jobs failed with it, and when the first and the last of them ended."""
     ended: dict[Fingerprint, list[int]] = {}
     for source in sources:
         fingerprint, end = fingerprint_of(source.job), source.job.ended
@@ -357,7 +356,7 @@ def _failure_lines(sources: Sequence[TicketSource]) -> Iterator[str]:
 
 
 def _one_of_each_failure_first(sources: Sequence[TicketSource]) -> list[TicketSource]:
-    """Return one of each error, then the rest, each in the order given."""
+    """Return one job of each error, then the others, each in the given order."""
     first: dict[Fingerprint | None, int] = {}
     for at, source in enumerate(sources):
         first.setdefault(fingerprint_of(source.job), at)

@@ -5,10 +5,10 @@ import random
 from collections.abc import Hashable
 
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.domain.ratelimit import LONGEST_WAIT
+from jobdeck.domain.ratelimit import MAX_RETRY_AFTER
 
 MIN_DELAY = 0.2
-MAX_DELAY = LONGEST_WAIT
+MAX_DELAY = MAX_RETRY_AFTER
 
 MAX_BACKOFF = 60.0
 FAILURES_TO_OPEN = 3

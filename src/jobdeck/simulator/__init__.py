@@ -1,1 +1,1 @@
-"""An HTTP server on loopback that plays both APIs with scripted jobs and faults."""
+"""An HTTP server on loopback that simulates both APIs, with scripted jobs and faults."""

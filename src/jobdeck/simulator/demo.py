@@ -40,7 +40,7 @@ _PROSPECTING = JobScript(
     outcome=Outcome.COMPLETED,
     stages=(StageScript("import", share=0.35), StageScript("enrichment", share=0.65)),
 )
-# A kind of job with the shortest and the longest time it takes, in seconds.
+# Kinds of jobs, with the shortest and the longest duration in seconds.
 _KINDS = (
     (_RESEARCH, 60.0, 240.0),
     (_CRAWL, 40.0, 160.0),
@@ -59,10 +59,10 @@ _NIGHT_ERRORS = (
     (5, JobFailure("INVALID_INPUT", "company_domain: not a domain name")),
     (4, JobFailure("SOURCE_UNAVAILABLE", "The directory is closed for maintenance.")),
 )
-"""Errors of a night's jobs, with how often each occurs."""
+"""Errors of a night's jobs, with their weights."""
 
 NIGHT_JOBS = 100
-"""From so many jobs on the demo is a whole night: many jobs have ended, or failed, before it begins."""
+"""Number of jobs from which on the demo shows a whole night: many jobs have ended, or failed, before it begins."""
 
 NIGHT_SECONDS = 1_500.0
 _SAMPLES = 40
@@ -75,11 +75,11 @@ _TARGETS = {
 
 
 def demo_scenario(jobs: int = 24, seed: int = 1, speed: float = 1.0) -> Scenario:
-    """A scenario of that many jobs, two thirds of them The Hog's; every job but one can always be found.
+    """Return a scenario with that many jobs, two thirds of them The Hog's; every job but one can always be found.
 
-    The first jobs have the unusual outcomes, so that a small demo shows them too. Nothing starts over: finished
-    jobs stay, and the stalled and the never-ending one go on. From `NIGHT_JOBS` on half of the jobs have ended
-    before, as after a night. Raises ScenarioError for fewer than one job and for a speed that is not above 0.
+    The first jobs have the unusual outcomes, so that a small demo shows them too. Nothing starts again: finished jobs
+    stay, and the stalled and the endless one go on. From `NIGHT_JOBS` on, half of the jobs have ended before, as after
+    a night. Raises ScenarioError for fewer than one job, and for a speed that is not above 0.
     """
     check_minimum("jobs", jobs, 1)
     rng = seeded_random(f"demo/{seed}")
@@ -121,12 +121,12 @@ DEMO_PROFILES = (
 
 
 def demo_targets(scenario: Scenario) -> list[str]:
-    """Every job of `scenario` as a target: a relative poll URL or, for The Hog's operations, a bare ID."""
+    """Return every job of `scenario` as a target: a relative poll URL or, for The Hog's operations, a bare ID."""
     return [_TARGETS[job.resource].format(id=job.id, group=job.account_group) for job in scenario.jobs]
 
 
 def demo_batch(job: JobScript) -> str:
-    """The name of a job's batch."""
+    """Return the name of a job's batch."""
     if job.api is Api.SONARLY:
         return "crm import"
     enriches = job.resource is Resource.ENRICHMENT or job.result_kind in {
@@ -138,7 +138,7 @@ def demo_batch(job: JobScript) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DemoDuration:
-    """How long a job of a kind, or one of its stages, took; kinds have the names of the API's responses."""
+    """The duration of a job of a kind, or of its stage; kinds have the names of the API's resources."""
 
     profile: str
     kind: str
@@ -147,7 +147,7 @@ class DemoDuration:
 
 
 def demo_durations() -> Iterator[DemoDuration]:
-    """Durations as if jobs of the demo had been watched before, spread over the range of each kind."""
+    """Yield durations as if jobs of the demo had been watched before, spread over the range of each kind."""
     hog, sonarly = (profile.name for profile in DEMO_PROFILES)
     for script, shortest, longest in (*_KINDS, _PROSPECTING_KIND):
         profile = sonarly if script.api is Api.SONARLY else hog
@@ -159,7 +159,7 @@ def demo_durations() -> Iterator[DemoDuration]:
 
 
 def _showcase_jobs() -> Iterator[JobScript]:
-    """One job for every outcome, the most instructive ones first."""
+    """Yield one job for every outcome, the most instructive ones first."""
     failed, partial, cancelled = Outcome.FAILED, Outcome.PARTIAL_SUCCESS, Outcome.CANCELLED
     timeout = JobFailure(
         "UPSTREAM_TIMEOUT", "The enrichment provider did not answer in time.", {"provider": "contacts", "attempts": 3}
@@ -182,7 +182,7 @@ def _showcase_jobs() -> Iterator[JobScript]:
 
 
 def _day_job(rng: random.Random, script: JobScript, shortest: float, longest: float) -> JobScript:
-    """An ordinary job that is in flight, just accepted, or queued for up to a minute."""
+    """Return an ordinary job that is running, just accepted, or queued for up to a minute."""
     duration = round(rng.uniform(shortest, longest), 1)
     start = rng.random()
     if start < 0.35:
@@ -195,7 +195,7 @@ def _day_job(rng: random.Random, script: JobScript, shortest: float, longest: fl
 def _night_job(
     rng: random.Random, script: JobScript, shortest: float, longest: float, *, errors: Iterator[JobFailure]
 ) -> JobScript:
-    """A job of a night: most have ended or are in flight, one in ten fails, a few stall."""
+    """Return a job of a night: most have ended or are running, one in ten fails, a few stall."""
     duration = round(rng.uniform(shortest, longest), 1)
     job = replace(script, duration=duration)
     end = rng.random()

@@ -1,4 +1,4 @@
-"""What every simulated API has: routes, its own shape of errors, and checks of query parameters."""
+"""The parts of every simulated API: routes, its own shape of errors, and checks of query parameters."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,18 +15,20 @@ _CURSOR = re.compile(r"(-?[0-9.e+-]{1,40})~(.{1,200})")
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """One request as a route gets it. `trace` is its request or trace ID, `origin` the scheme and host it was sent to.
-
-    `body` is the parsed JSON object of a POST, empty when there was none.
-    """
+    """One request as a route receives it."""
 
     method: str
     path: str
+    # Its request or trace ID.
     trace: str
+    # The scheme and host that it was sent to.
     origin: str
+    # The simulated date.
     at: str
+    # The values of the names in the route's path.
     params: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    # The parsed JSON object of a POST, empty without one.
     body: JsonObject = field(default_factory=dict)
     idempotency_key: str | None = None
 
@@ -41,7 +43,7 @@ class ApiResponse:
 
 
 class ApiError(Exception):
-    """A documented error response: `status`, `message`, and `details` in the API's own shape of details."""
+    """A documented error response: `status`, `message`, and `details` in the API's own shape."""
 
     def __init__(self, status: int, message: str | None = None, details: object = None) -> None:
         super().__init__(message or str(status))
@@ -65,11 +67,11 @@ class Route:
 
 
 class Dialect(Protocol):
-    """One API as the simulator serves it."""
+    """One simulated API."""
 
     @property
     def api(self) -> Api:
-        """Which API this is."""
+        """The API that this is."""
         ...
 
     @property
@@ -78,20 +80,20 @@ class Dialect(Protocol):
         ...
 
     def trace(self, key: str) -> str:
-        """A request or trace ID in this API's shape, drawn from `key`."""
+        """Return a request or trace ID in this API's shape, derived from `key`."""
         ...
 
     def trace_headers(self, trace: str) -> tuple[tuple[str, str], ...]:
-        """The headers that carry the ID."""
+        """Return the headers that carry the ID."""
         ...
 
     def error(self, request: ApiRequest, error: ApiError) -> ApiResponse:
-        """The response for an error in this API's documented shape."""
+        """Return the response for an error in this API's documented shape."""
         ...
 
 
 def integer_parameter(request: ApiRequest, name: str, default: int, most: int, *, clamp: bool) -> int:
-    """A query parameter within 1–`most`; above that it is clamped or an error. Raises ApiError (400)."""
+    """Return a query parameter within 1–`most`; a larger one is clamped or an error. Raises ApiError (400)."""
     raw = request.query.get(name)
     if raw is None:
         return default
@@ -103,16 +105,16 @@ def integer_parameter(request: ApiRequest, name: str, default: int, most: int, *
 
 
 def validation_error(where: str, message: str, constraint: str) -> ApiError:
-    """The error for one invalid value, with one documented item of details."""
+    """Return the error for one invalid value, with one documented item of details."""
     return ApiError(
         400, "Validation failed", [{"property": where, "message": message, "constraints": {constraint: message}}]
     )
 
 
 def page_after(states: Sequence[JobState], cursor: str | None, limit: int) -> tuple[Sequence[JobState], str | None]:
-    """The page of `states` (newest first) behind `cursor`, and the cursor of the next one. Raises ApiError (400).
+    """Return the page of `states` (newest first) after `cursor`, and the next cursor. Raises ApiError (400).
 
-    A cursor names a place in the order, not a job: the job it was made from may have left the filtered list.
+    A cursor is a position in the order, not a job: the job it was made from may have left the filtered list.
     """
     rest = [state for state in states if _position(state) < _parse_cursor(cursor)] if cursor is not None else states
     page = rest[:limit]

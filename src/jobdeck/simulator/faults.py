@@ -1,4 +1,4 @@
-"""Which faults apply to a request, and what they do to its response."""
+"""The faults that apply to a request, and their effects on its response."""
 
 import json
 import struct
@@ -21,12 +21,12 @@ _PADDING = b"x" * 2**20
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 
 _MIN_PADDED_BYTES = len(_PADDING_START) + len(_PADDING_END)
-"""The least number of bytes such an object has."""
+"""Fewest bytes of a padded JSON object."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppliedFaults:
-    """The faults of one request: a delay in real seconds, and at most one other."""
+    """The faults of one request: a delay in real seconds, and at most one other fault."""
 
     delay: float = 0.0
     fault: Fault | None = None
@@ -40,8 +40,8 @@ class AppliedFaults:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """Where a request goes to; `job` is the ID in its path, if there is one."""
+class RequestPlace:
+    """The API and endpoint of a request; `job` is the ID in its path, if there is one."""
 
     api: Api
     endpoint: Endpoint
@@ -49,20 +49,20 @@ class Scope:
 
 
 class FaultPlan:
-    """Depends on the scenario alone: the same requests at the same times get the same faults."""
+    """The faults of a scenario: the same requests at the same times get the same faults."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._times_applied: Counter[int] = Counter()
 
-    def faults_of(self, number: int, scope: Scope, now: float) -> AppliedFaults:
-        """The faults of the request of that number at the simulated time `now`."""
+    def faults_of(self, number: int, place: RequestPlace, now: float) -> AppliedFaults:
+        """Return the faults of a request, by its number, at the simulated time `now`."""
         delay = 0.0
         chosen: Fault | None = None
         for index, fault in enumerate(self._scenario.faults):
             if chosen is not None and fault.kind is not FaultKind.DELAY:
                 continue
-            if not (_matches(fault, scope, now) and self._is_drawn(index, number)):
+            if not (_matches(fault, place, now) and self._is_drawn(index, number)):
                 continue
             self._times_applied[index] += 1
             if fault.kind is FaultKind.DELAY:
@@ -81,38 +81,37 @@ class FaultPlan:
         )
 
 
-def _matches(fault: Fault, scope: Scope, now: float) -> bool:
+def _matches(fault: Fault, place: RequestPlace, now: float) -> bool:
     in_time = now >= fault.start and (fault.end is None or now < fault.end)
     return (
         in_time
-        and fault.api in {None, scope.api}
-        and fault.endpoint in {None, scope.endpoint}
-        and fault.job in {None, scope.job}
+        and fault.api in {None, place.api}
+        and fault.endpoint in {None, place.endpoint}
+        and fault.job in {None, place.job}
     )
 
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """A response as it is sent: status, headers, and a body of `length` bytes in pieces.
-
-    `interval` is the real seconds between two pieces. `reset_after` resets the connection after that many bytes.
-    """
+    """A response as it is sent: status, headers, and a body of `length` bytes in pieces."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     pieces: Iterator[bytes]
     length: int
+    # Real seconds between two pieces.
     interval: float = 0.0
+    # Bytes after which the connection is reset.
     reset_after: int | None = None
 
 
 def as_json(response: ApiResponse) -> RawResponse:
-    """The response as it is documented."""
+    """Return the response as documented."""
     return with_body(response, json.dumps(response.body, ensure_ascii=False).encode())
 
 
 def corrupt(response: ApiResponse, fault: Fault, dialect: Dialect, request: ApiRequest) -> RawResponse:
-    """The response that `fault` makes of a right one."""
+    """Return a correct response after the effects of `fault`."""
     match fault.kind:
         case FaultKind.STATUS:
             return _status_response(response, fault, dialect, request)
@@ -171,7 +170,7 @@ def _status_response(response: ApiResponse, fault: Fault, dialect: Dialect, requ
     retry = () if fault.retry_after is None else (("Retry-After", fault.retry_after),)
     headers = (*response.headers, *retry)
     if status < 400:
-        # A 204 and a 304 must not have a body; other unexpected ones have the usual one.
+        # A 204 and a 304 must not have a body; other unexpected statuses keep the usual one.
         return (
             with_body(ApiResponse(status, None, headers), b"")
             if status in {204, 304}
@@ -182,13 +181,13 @@ def _status_response(response: ApiResponse, fault: Fault, dialect: Dialect, requ
 
 
 def with_body(response: ApiResponse, body: bytes, content_type: str | None = None) -> RawResponse:
-    """The status and headers of `response` with these bytes as its body: JSON unless another type is given."""
+    """Return the status and headers of `response` with these bytes as its body: JSON, unless another type is given."""
     kind = (("Content-Type", content_type) if content_type else _JSON,) if body else ()
     return RawResponse(response.status, (*response.headers, *kind), iter((body,)), len(body))
 
 
 def _replace_fields(body: object, names: tuple[str, ...], value: object) -> object:
-    """`body` with `value` in every field of those names, in the job itself, its stages and the rows of a list."""
+    """Return `body` with `value` in every field with one of `names`, in the job, its stages and the rows of a list."""
     if isinstance(body, list):
         return [_replace_fields(item, names, value) for item in body]
     if not isinstance(body, dict):
@@ -209,7 +208,7 @@ def _oversized(response: ApiResponse, fault: Fault) -> RawResponse:
 
 
 def padded_json(size: int) -> Iterator[bytes]:
-    """The pieces of a JSON object of `size` bytes, or the shortest one when that is longer."""
+    """Yield the pieces of a JSON object of `size` bytes, but at least of the shortest possible one."""
     fill = max(0, size - _MIN_PADDED_BYTES)
     yield _PADDING_START
     for _ in range(fill // len(_PADDING)):
@@ -219,8 +218,8 @@ def padded_json(size: int) -> Iterator[bytes]:
 
 
 def gzip_of_padded_json(size: int) -> bytes:
-    """A valid gzip body that inflates to `padded_json(size)`."""
-    # After a full flush deflate starts anew on a byte boundary, so a compressed piece can be repeated: a GiB then
+    """Return a valid gzip body that inflates to `padded_json(size)`."""
+    # After a full flush deflate starts again on a byte boundary, so a compressed piece can be repeated: a GiB then
     # costs only its checksum, and the server's other responses need not wait.
     packed: dict[bytes, bytes] = {}
     checksum = length = 0

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server on loopback, by h11 and asyncio; a handler can also break its connection."""
+"""An HTTP/1.1 server on loopback, with h11 and asyncio; a handler can also break its connection."""
 
 import asyncio
 import logging
@@ -15,17 +15,17 @@ from urllib.parse import parse_qsl, unquote
 
 import h11
 
-# Without a handler of its own, a fault of the simulator would be printed over the screen.
+# Without a handler of its own, an error of the simulator would be printed over the screen.
 _LOGGER = logging.getLogger("jobdeck.simulator")
 _LOGGER.addHandler(logging.NullHandler())
 
 MAX_BODY = 2**20
-"""Bytes of a request's body; a larger one is answered 413."""
+"""Most bytes of a request's body; a larger one is answered with 413."""
 
 _READ_BYTES = 65_536
 _BACKLOG = 2048
 _RETRY_SECONDS = 0.2
-"""A process without a free file descriptor tries to accept so often."""
+"""Seconds between attempts to accept while the process has no free file descriptor."""
 
 _LINGER_AND_DISCARD = struct.pack("ii", 1, 0)
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
@@ -33,7 +33,7 @@ _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
 @dataclass(frozen=True)
 class Request:
-    """A received request; header names are in lower case, `target` is its path and query as sent."""
+    """A received request. Header names are in lower case; `target` is the path and query as sent."""
 
     method: str
     target: str
@@ -57,7 +57,7 @@ class Request:
 
     @cached_property
     def query(self) -> Mapping[str, str]:
-        """The parameters of the query; of several with one name the last."""
+        """The parameters of the query; of a repeated parameter, the last."""
         return dict(parse_qsl(self.query_string, keep_blank_values=True))
 
     @property
@@ -68,7 +68,7 @@ class Request:
 
 
 class Connection:
-    """One connection: reads requests and sends responses. Raises OSError once the client is gone."""
+    """One connection, which reads requests and sends responses. Raises OSError once the client has left."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -86,7 +86,7 @@ class Connection:
         return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     async def read(self) -> Request | None:
-        """Return the next request whole, or None when there is none to come; h11.RemoteProtocolError for a bad one."""
+        """Return the next complete request; None if there are no more. Raises h11.RemoteProtocolError for a bad one."""
         if self._protocol.our_state is h11.DONE:
             self._protocol.start_next_cycle()
         if self._protocol.our_state is not h11.IDLE:
@@ -111,12 +111,12 @@ class Connection:
         return event  # type: ignore[return-value] # NEED_DATA is what the loop waits out
 
     async def begin(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
-        """Send the head of a response; without a Content-Length among the headers the body is chunked."""
+        """Send the head of a response; without a Content-Length the body is chunked."""
         raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
         await self._send(h11.Response(status_code=status, headers=raw))
 
     async def write(self, piece: bytes) -> None:
-        """Send a piece of a response's body; to a HEAD nothing."""
+        """Send a piece of a response's body; for a HEAD, nothing."""
         if self._method != "HEAD":
             await self._send(h11.Data(data=piece))
 
@@ -131,17 +131,17 @@ class Connection:
             await self.end()
 
     async def close(self) -> None:
-        """End the connection once everything is sent."""
+        """Close the connection after everything is sent."""
         self._writer.close()
         await self._writer.wait_closed()
 
     def reset(self) -> None:
-        """Reset the connection (RST instead of FIN); what was not yet sent is dropped."""
+        """Reset the connection (RST instead of FIN); unsent data is dropped."""
         self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_AND_DISCARD)
         self._writer.transport.abort()
 
     def drop(self) -> None:
-        """End the connection at once."""
+        """Close the connection at once."""
         self._writer.transport.abort()
 
     async def _send(self, event: h11.Event) -> None:
@@ -165,14 +165,14 @@ class HttpServer:
         self._open: dict[asyncio.Task[None], socket.socket] = {}
 
     def open(self, listening: socket.socket) -> None:
-        """Accept connections on a bound socket that does not block."""
+        """Accept connections on a bound, non-blocking socket."""
         listening.listen(_BACKLOG)
         self._listening = listening
         if sys.platform == "win32":  # its loop accepts without readers
             self._accepting = asyncio.get_running_loop().create_task(self._accept_in_turn(listening))
         else:
-            # asyncio's own server gives an accepted socket its transport one round of the loop later; closed in
-            # between, it leaves the socket open: 1,204 were left over in 400 times of opening and closing.
+            # asyncio's own server gives an accepted socket its transport one round of the loop later. If the server is
+            # closed in between, the socket stays open: 400 times of opening and closing left 1,204 of them.
             self._accept_when_ready(listening)
 
     async def close(self) -> None:
@@ -205,7 +205,7 @@ class HttpServer:
         except (BlockingIOError, ConnectionError):
             return
         except OSError:
-            # No file descriptor is free. The socket stays readable: the loop would do nothing but call this.
+            # No file descriptor is free. The socket stays readable, so the loop would call this again and again.
             loop = asyncio.get_running_loop()
             loop.remove_reader(listening.fileno())
             loop.call_later(_RETRY_SECONDS, self._accept_when_ready, listening)
@@ -234,7 +234,7 @@ class HttpServer:
     async def _serve_connection(self, accepted: socket.socket) -> None:
         connection = await Connection.of(accepted)
         try:
-            with suppress(OSError):  # the client is gone
+            with suppress(OSError):  # the client has left
                 try:
                     while (request := await connection.read()) is not None:
                         await self._handle(request, connection)
@@ -246,13 +246,13 @@ class HttpServer:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket on a loopback address; ValueError for any other, OSError when the port is taken."""
+    """Return a socket on a loopback address. Raises ValueError for another address, OSError if the port is taken."""
     if host != "localhost" and not host.startswith("127."):
         raise ValueError(f"the simulator listens on loopback only, not on {host}")
-    # asyncio turns Nagle's delay off only where the protocol is named; with it a response takes 46 ms instead of 3.
+    # asyncio disables Nagle's delay only if the protocol is named; with the delay a response takes 46 ms instead of 3.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if sys.platform != "win32":  # where it would let two servers have one port
+        if sys.platform != "win32":  # there it would let two servers have the same port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1" if host == "localhost" else host, port))
         listening.setblocking(False)

@@ -1,4 +1,4 @@
-"""The jobs that clients can start, and what each endpoint answers."""
+"""The jobs that clients can start, and the answers of the endpoints that start them."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,7 @@ from jobdeck.simulator.scenario import Api, JobScript, Outcome, ProgressForm, Re
 
 @dataclass(frozen=True, slots=True)
 class JobTemplate:
-    """An endpoint that starts work: what it starts, how long that takes, and the shape of its 202.
-
-    `wrapped` puts the body into `data` beside `meta`; `texts` are fields of the request that must be strings.
-    """
+    """An endpoint that starts jobs: their kind, their range of durations in seconds, and the shape of its 202."""
 
     path: str
     shortest: float
@@ -20,14 +17,18 @@ class JobTemplate:
     resource: Resource = Resource.OPERATION
     progress: ProgressForm = ProgressForm.INTEGER
     poll_path: str = "/api/operations/{id}"
+    # Whether the poll URL is absolute.
     absolute: bool = False
+    # Whether the body is in `data`, beside `meta`.
     wrapped: bool = False
     snake_case: bool = False
+    # Whether the answer has `meta`.
     meta: bool = True
+    # Fields of the request that must be strings.
     texts: tuple[str, ...] = ()
 
     def script(self, seed: int, request: ApiRequest) -> JobScript:
-        """The script of the job that `request` starts, drawn from the seed and the request's ID."""
+        """Return the script of the job that `request` starts, derived from the seed and the request's ID."""
         rng = seeded_random(f"{seed}/start/{request.trace}")
         query = request.body.get("query") or request.body.get("prompt") or request.body.get("url") or "everything"
         return JobScript(
@@ -42,7 +43,7 @@ class JobTemplate:
 
 
 def thehog_templates() -> tuple[JobTemplate, ...]:
-    """Every endpoint of The Hog that starts asynchronous work."""
+    """Return every endpoint of The Hog that starts asynchronous work."""
     scrapers = "/api/v1/platform/scrapers"
     return (
         JobTemplate(
@@ -84,7 +85,7 @@ def thehog_templates() -> tuple[JobTemplate, ...]:
 
 
 def prospecting_script(seed: int, request: ApiRequest) -> JobScript:
-    """The script of the prospecting job that `request` starts."""
+    """Return the script of the prospecting job that `request` starts."""
     rng = seeded_random(f"{seed}/start/{request.trace}")
     return JobScript(
         api=Api.SONARLY,

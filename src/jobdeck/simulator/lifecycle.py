@@ -12,7 +12,7 @@ _PROSPECTING_STAGES = (StageScript("import", share=2.0), StageScript("enrichment
 
 
 class State(StrEnum):
-    """A job's or a stage's state; each API has its own names for these."""
+    """The state of a job or a stage; each API has its own names for these."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -23,13 +23,13 @@ class State(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing follows."""
+        """Whether it is a final state."""
         return self not in {State.QUEUED, State.RUNNING}
 
 
 @dataclass(frozen=True, slots=True)
 class StageState:
-    """A stage; `done` is a fraction within 0–1."""
+    """A stage at a moment; `done` is a fraction within 0–1."""
 
     name: str
     state: State
@@ -50,7 +50,7 @@ class JobState:
 
 
 def state_at(script: JobScript, now: float, cancelled: float | None = None) -> JobState | None:
-    """The job at `now` if a client cancelled it at `cancelled`; None when it cannot be found."""
+    """Return the job at `now`, cancelled by a client at `cancelled` (None: never); None if it cannot be found."""
     age = now - script.arrival
     if age < 0 or (script.lost_after is not None and age >= script.lost_after):
         return None
@@ -78,7 +78,7 @@ def _run_time(script: JobScript) -> float | None:
 
 
 def _work_seconds(script: JobScript, run: float) -> tuple[float, float]:
-    """The seconds of `run` that were work, and the moment within `run` at which work was last done."""
+    """Return the seconds of work within the first `run` seconds, and the moment of the last work in them."""
     if script.stall is None:
         return run, run
     start = script.stall.at * script.run_seconds
@@ -123,7 +123,7 @@ def _stages(script: JobScript, state: State, done: float) -> tuple[StageState, .
         share = stage.weight / total
         part = min(1.0, max(0.0, (done - passed) / share))
         passed += share
-        # Sums of shares miss 1 by a rounding error; a stage that far along is complete.
+        # Sums of shares miss 1 by a rounding error; a stage this close to 1 is complete.
         complete = part > 1 - 1e-9 and not (state is State.FAILED and number == len(scripts))
         states.append(StageState(stage.name, _stage_state(state, complete, reached), 1.0 if complete else part))
         reached = reached or not complete
@@ -131,7 +131,7 @@ def _stages(script: JobScript, state: State, done: float) -> tuple[StageState, .
 
 
 def _stage_state(job: State, complete: bool, reached: bool) -> State:
-    """The state of a stage that is `complete`, or the job's current one, or (`reached`) comes after the current one."""
+    """Return the state of a stage: `complete`, after the job's current stage (`reached`), or the current one."""
     if complete:
         return State.SUCCEEDED
     match job:
@@ -147,7 +147,7 @@ Clock = Callable[[], float]
 
 
 class SimulatedJobs:
-    """The jobs of `scenario` from the moment of construction on. `clock` gives real epoch seconds and never falls."""
+    """The jobs of `scenario`, which start at construction. `clock` returns real epoch seconds and never goes back."""
 
     def __init__(self, scenario: Scenario, clock: Clock) -> None:
         self.scenario = scenario
@@ -163,21 +163,21 @@ class SimulatedJobs:
         return (self._clock() - self._started_at) * self.scenario.speed
 
     def iso(self, moment: float | None = None) -> str:
-        """A simulated moment (left out: now) as the date that a real clock shows then."""
+        """Return a simulated moment (None: now) as the date that a real clock shows then."""
         seconds = self._started_at + (self.now if moment is None else moment) / self.scenario.speed
-        # Whole milliseconds first: rounding down a float would turn .123 into .122.
+        # Round to whole milliseconds first: cutting the float would turn .123 into .122.
         date = datetime.fromtimestamp(round(seconds * 1000) // 1000, UTC)
         return f"{date:%Y-%m-%dT%H:%M:%S}.{round(seconds * 1000) % 1000:03d}Z"
 
     def find(self, api: Api, job_id: str) -> JobState | None:
-        """The job as it is now; None when there is none, not yet, or no longer."""
+        """Return the job as it is now; None if it does not exist, not yet, or no longer."""
         script = self._scripts.get(job_id)
         if script is None or script.api is not api:
             return None
         return state_at(script, self.now, self._cancelled.get(job_id))
 
     def states(self, api: Api) -> list[JobState]:
-        """Every job of `api` that can be found now, newest first."""
+        """Return every job of `api` that can be found now, newest first."""
         now = self.now
         scripts = [script for script in self._scripts.values() if script.api is api]
         states = [state_at(script, now, self._cancelled.get(script.id)) for script in scripts]
@@ -185,10 +185,10 @@ class SimulatedJobs:
         return sorted(found, key=lambda state: (state.created, state.script.id), reverse=True)
 
     def start(self, script: JobScript, idempotency_key: str | None = None) -> tuple[JobState, bool]:
-        """Add a job that arrives now; a known `idempotency_key` returns the job it started, and True."""
-        known = None if idempotency_key is None else self._accepted.get((script.api, idempotency_key))
-        if known is not None:
-            replayed = self.find(script.api, known)
+        """Add a job that arrives now, and return it and False; for a used `idempotency_key`, its job and True."""
+        started = None if idempotency_key is None else self._accepted.get((script.api, idempotency_key))
+        if started is not None:
+            replayed = self.find(script.api, started)
             if replayed is not None:
                 return replayed, True
         key = f"{self.scenario.seed}/started/{len(self._scripts)}"
@@ -203,5 +203,5 @@ class SimulatedJobs:
         return state, False
 
     def cancel(self, job_id: str) -> None:
-        """Cancel a job now; one that has ended stays as it is."""
+        """Cancel a job now; a job that has ended stays as it is."""
         self._cancelled.setdefault(job_id, self.now)

@@ -9,7 +9,7 @@ from jobdeck.simulator.scenario import DEFAULT_LIMITS, Algorithm, Api, RateLimit
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a request is allowed, in which bucket it was counted, and the headers that report the bucket."""
+    """Whether a request is allowed, the bucket that counted it, and the headers that report the bucket."""
 
     allowed: bool
     bucket: str
@@ -17,14 +17,14 @@ class Verdict:
 
 
 class Limiter:
-    """Counts requests in the buckets of `scenario`. Time is an argument: real epoch seconds, which never fall."""
+    """Counts requests in the buckets of `scenario`. Time is an argument: real epoch seconds, which never go back."""
 
     def __init__(self, scenario: Scenario) -> None:
         limits = {(limit.api, limit.bucket): limit for limit in (*DEFAULT_LIMITS, *scenario.limits)}
         self._buckets = {key: _bucket(limit) for key, limit in limits.items()}
 
     def acquire(self, api: Api, bucket: str, now: float) -> Verdict:
-        """Take one request out of the named bucket, or the general one where that does not exist."""
+        """Count one request in the named bucket, or in the general one if the API has no such bucket."""
         name = bucket if (api, bucket) in self._buckets else "general"
         return self._buckets[api, name].take(now)
 
@@ -34,15 +34,15 @@ class _TokenBucket:
         self.limit = limit
         self._capacity = float(limit.burst or limit.limit)
         self._tokens = self._capacity
-        # What others spend comes off the refill; some of it stays, else no Retry-After could be given.
+        # The requests of others reduce the refill; some of it remains, else there would be no Retry-After.
         self._rate = max(limit.limit / limit.window - limit.others / 60, 1 / 3600)
         self._last: float | None = None
 
     def take(self, now: float) -> Verdict:
-        gone = 0.0 if self._last is None else max(0.0, now - self._last)
+        elapsed = 0.0 if self._last is None else max(0.0, now - self._last)
         self._last = now
-        self._tokens = min(self._capacity, self._tokens + gone * self._rate)
-        # A token that is a rounding error short was promised by Retry-After.
+        self._tokens = min(self._capacity, self._tokens + elapsed * self._rate)
+        # A rounding error must not break the promise of Retry-After.
         allowed = self._tokens >= 1 - 1e-6
         if allowed:
             self._tokens = max(0.0, self._tokens - 1)
@@ -60,7 +60,7 @@ class _FixedWindow:
     def take(self, now: float) -> Verdict:
         limit = self.limit
         if self._opened is None or now >= self._opened + limit.window:
-            # Windows follow each other without a gap, however long no request came.
+            # Windows follow each other without a gap, even if no request comes for long.
             passed = 0 if self._opened is None else math.floor((now - self._opened) / limit.window)
             self._opened = now if self._opened is None else self._opened + passed * limit.window
             self._used = 0.0
@@ -82,7 +82,7 @@ def _bucket(limit: RateLimit) -> _TokenBucket | _FixedWindow:
 
 
 def _verdict(limit: RateLimit, remaining: int, reset_in: float, wait: float | None, now: float) -> Verdict:
-    """`wait` is None for an allowed request, else the seconds until one more is allowed."""
+    """Return a verdict; `wait` is None for an allowed request, else the seconds until one more is allowed."""
     headers: list[tuple[str, str]] = []
     if limit.headers:
         headers += [

@@ -25,7 +25,7 @@ _COMPANIES = ("Northwind Robotics", "Juniper Freight", "Halcyon Labs", "Mistral 
 
 
 def result_of(script: JobScript) -> object:
-    """The result of an operation: the script's own result, else the built-in one of its kind."""
+    """Return the result of an operation: the script's own result, else the built-in one of its kind."""
     return _built_in(script) if script.result is None else script.result
 
 
@@ -47,7 +47,7 @@ def _built_in(script: JobScript) -> JsonObject:
 
 
 def search_results(script: JobScript) -> list[object]:
-    """The `results` of a search: the script's own list, else built-in rows."""
+    """Return the `results` of a search: the script's own list, else built-in rows."""
     if isinstance(script.result, list):
         return script.result
     rng = seeded_random(f"result/{script.id}")

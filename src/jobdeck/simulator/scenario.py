@@ -1,4 +1,4 @@
-"""What a scenario consists of: jobs, rate limits, credentials and faults, as frozen data."""
+"""Scenarios as frozen data: jobs, rate limits, credentials and faults."""
 
 import json
 import math
@@ -19,33 +19,33 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def seeded_random(key: str) -> random.Random:
-    """A random number generator whose seed is `key`."""
+    """Return a random number generator with the seed `key`."""
     return random.Random(key)  # noqa: S311 - reproducible, no secret
 
 
 def ulid(key: str) -> str:
-    """26 characters of Crockford's base 32 that begin like today's ULIDs."""
+    """Return 26 characters of Crockford's base 32 that begin like today's ULIDs."""
     return "01" + "".join(seeded_random(key).choices(_CROCKFORD, k=24))
 
 
 def object_id(key: str) -> str:
-    """24 hexadecimal digits."""
+    """Return 24 hexadecimal digits."""
     return f"{seeded_random(key).getrandbits(96):024x}"
 
 
 def request_id(key: str) -> str:
-    """A UUID of version 4."""
+    """Return a UUID of version 4."""
     return str(uuid.UUID(int=seeded_random(key).getrandbits(128), version=4))
 
 
-# How files are read into the scenario's dataclasses: nothing unknown, nothing coerced, no NaN.
+# Rules for reading files into the dataclasses: no unknown keys, no coercion, no NaN.
 _FILE_RULES = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 DEFAULT_GROUP = "507f1f77bcf86cd799439011"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~:-]{0,199}")
 
 
 class ScenarioError(ValueError):
-    """A scenario is not valid; the message names the key and what is wrong with it."""
+    """A scenario is invalid; the message names the key and the mistake."""
 
 
 def check_minimum(name: str, value: float | None, minimum: float) -> None:
@@ -94,7 +94,7 @@ class Outcome(StrEnum):
 
 
 class ProgressForm(StrEnum):
-    """How The Hog reports a job's percentage: as an integer, as a float, or not at all."""
+    """The form in which The Hog reports a job's percentage: an integer, a float, or not at all."""
 
     INTEGER = "integer"
     FLOAT = "float"
@@ -113,7 +113,7 @@ class ResultKind(StrEnum):
 
 
 class PollUrlForm(StrEnum):
-    """How the bodies of a 202 give the poll URL; `mixed`: it depends on the endpoint."""
+    """The form of the poll URL in the body of a 202; `mixed`: it depends on the endpoint."""
 
     ABSOLUTE = "absolute"
     RELATIVE = "relative"
@@ -129,7 +129,7 @@ class ResetForm(StrEnum):
 
 
 class Algorithm(StrEnum):
-    """How a bucket refills: steadily, or all at once when its window ends."""
+    """The way a bucket refills: steadily, or all at once when its window ends."""
 
     TOKEN_BUCKET = "token_bucket"  # noqa: S105 - not a secret but the name of an algorithm
     FIXED_WINDOW = "fixed_window"
@@ -161,7 +161,7 @@ class StageScript:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Freeze the work at the fraction `at` of the duration for `seconds`, or for good when that is None."""
+    """A stop of the work at the fraction `at` of its duration, for `seconds`; None: for good."""
 
     __pydantic_config__: ClassVar = _FILE_RULES
     at: float
@@ -186,32 +186,32 @@ class JobFailure:
 
 @dataclass(frozen=True, slots=True)
 class JobScript:
-    """What happens to one job. Times are simulated seconds; `arrival` counts from the start and may be negative.
-
-    The job is queued for `queued_for`, then works for `duration` (left out: the sum of the stages' durations, or
-    30), updates its progress every `update_every`, and ends with `outcome` when the fraction `stops_at` of
-    the work is done (left out: 1, or 0.76 when it fails or is cancelled). It cannot be found before `arrival`
-    and from `lost_after` seconds after its arrival on. `result` is any JSON; without one, `result_kind` picks a
-    built-in result. An `id` left out is drawn from the scenario's seed.
-    """
+    """The life of one job. Times are in simulated seconds."""
 
     __pydantic_config__: ClassVar = _FILE_RULES
     api: Api = Api.THEHOG
     resource: Resource = Resource.OPERATION
+    # Empty: derived from the scenario's seed.
     id: str = ""
     account_group: str = DEFAULT_GROUP
+    # Since the start of the simulation, possibly negative; the job cannot be found before.
     arrival: float = 0.0
     queued_for: float = 0.0
+    # Of the work; None: the sum of the stages' durations, or 30.
     duration: float | None = None
+    # Between two updates of its progress.
     update_every: float = 1.0
     stages: tuple[StageScript, ...] = ()
     outcome: Outcome = Outcome.SUCCEEDED
+    # The fraction of the work at which it ends; None: 1, or 0.76 if it fails or is cancelled.
     stops_at: float | None = None
     error: JobFailure | None = None
+    # Any JSON; None: the built-in result of `result_kind`.
     result: object = None
     result_kind: ResultKind | None = None
     progress: ProgressForm = ProgressForm.INTEGER
     stall: Stall | None = None
+    # After the arrival; from then on the job cannot be found.
     lost_after: float | None = None
     query: str = "platform engineering leaders"
     search_type: str = "web_search"
@@ -242,7 +242,7 @@ class JobScript:
 
     @property
     def run_seconds(self) -> float:
-        """How long the work takes when nothing stalls it."""
+        """The duration of the work without a stall."""
         if self.duration is not None:
             return self.duration
         return sum(stage.duration or 0.0 for stage in self.stages) or 30.0
@@ -256,22 +256,22 @@ class JobScript:
 
 
 class FaultKind(StrEnum):
-    """What goes wrong, and which fields of the fault it uses."""
+    """The kinds of faults, with the fields of `Fault` that they use."""
 
     STATUS = "status"
     """Answer `status`, in the API's documented error shape from 400 on; `text` is the message."""
     REDIRECT = "redirect"
     """Answer `status` (307 when left out) with `text` as the Location."""
     DELAY = "delay"
-    """Send the right answer `seconds` late. Delays add up, and apply together with one other fault."""
+    """Send the correct answer `seconds` late. Delays add up, and apply together with one other fault."""
     DRIP = "drip"
-    """Send the right answer, one byte every `seconds`."""
+    """Send the correct answer, one byte every `seconds`."""
     RESET_BEFORE = "reset_before"
     """Reset the connection before the first byte of the answer."""
     RESET_MIDDLE = "reset_middle"
     """Reset the connection in the middle of the body."""
     TRUNCATED = "truncated"
-    """Send only the first half of the JSON, with a Content-Length that fits."""
+    """Send only the first half of the JSON, with a matching Content-Length."""
     HTML = "html"
     """Send an HTML page in place of JSON."""
     NOT_UTF8 = "not_utf8"
@@ -279,7 +279,7 @@ class FaultKind(StrEnum):
     EMPTY = "empty"
     """Send no body."""
     WRONG_ID = "wrong_id"
-    """Send the answer of the job `text`, or of one that does not exist."""
+    """Send the answer with the ID `text`, or with an ID that does not exist."""
     NAN = "nan"
     """Send NaN where a number belongs."""
     HUGE = "huge"
@@ -302,26 +302,29 @@ class Endpoint(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong for requests of `api`, `endpoint` and `job` (each: all, when left out).
+    """A fault of some requests.
 
-    It applies from `start` until `end` in simulated seconds (left out: for good), at most `count` times, each
-    time with `probability`. `retry_after` is that header of a `status` fault as it is sent. `seconds` are real.
-    A request gets every delay that applies, and of the other faults the first.
+    A request gets all delays that apply, and the first of the other faults.
     """
 
     __pydantic_config__: ClassVar = _FILE_RULES
     kind: FaultKind
+    # The requests it applies to; None: all.
     api: Api | None = None
     endpoint: Endpoint | None = None
     job: str | None = None
+    # In simulated seconds; `end` None: for good.
     start: float = 0.0
     end: float | None = None
+    # Most times that it applies.
     count: int | None = None
     probability: float = 1.0
     status: int | None = None
+    # Real seconds.
     seconds: float = 1.0
     text: str = ""
     size: int = 16 * 2**20
+    # The Retry-After header of a `status` fault.
     retry_after: str | None = None
 
     def __post_init__(self) -> None:
@@ -347,24 +350,24 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """One bucket of an organization: `limit` requests in `window` real seconds, at most `burst` at once.
-
-    `others` is what other clients of the organization spend, in requests a minute. `headers` says whether responses
-    report the bucket, `suffix` is appended to the headers' names (`-poll`), `retry_after_date` makes Retry-After an
-    HTTP date. `bucket` is `general`, `polling`, or `list`; an endpoint without a bucket of its own uses `general`.
-    """
+    """One bucket of an organization: `limit` requests in `window` real seconds, at most `burst` at once."""
 
     __pydantic_config__: ClassVar = _FILE_RULES
     api: Api
     limit: int
+    # `general`, `polling` or `list`; an endpoint without a bucket of its own uses `general`.
     bucket: str = "general"
     window: float = 60.0
     burst: int | None = None
     algorithm: Algorithm = Algorithm.TOKEN_BUCKET
+    # Requests a minute of the organization's other clients.
     others: float = 0.0
+    # Whether responses report the bucket.
     headers: bool = True
+    # Appended to the headers' names (`-poll`).
     suffix: str = ""
     reset: ResetForm = ResetForm.DELTA
+    # Whether Retry-After is an HTTP date.
     retry_after_date: bool = False
 
     def __post_init__(self) -> None:
@@ -406,25 +409,23 @@ DEFAULT_LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A whole simulation. The same scenario answers the same requests at the same times alike.
-
-    `speed` is how many simulated seconds pass in a real one: a job of 60 s at speed 10 takes 6 s by a client's
-    clock. A limit replaces the documented one of its bucket. An API without `credentials` accepts any that are not
-    empty. Jobs without an ID are given one.
-    """
+    """A whole simulation. A scenario gives the same answers to the same requests at the same times."""
 
     __pydantic_config__: ClassVar = _FILE_RULES
     seed: int = 1
+    # Simulated seconds in a real one: a job of 60 s at speed 10 takes 6 s by a client's clock.
     speed: float = 1.0
     jobs: tuple[JobScript, ...] = ()
     faults: tuple[Fault, ...] = ()
+    # Each replaces the documented limit of its bucket.
     limits: tuple[RateLimit, ...] = ()
+    # An API without any accepts all credentials that are not empty.
     credentials: tuple[Credentials, ...] = ()
     account_groups: tuple[AccountGroup, ...] = ()
     poll_urls: PollUrlForm = PollUrlForm.MIXED
 
     def __post_init__(self) -> None:
-        """Fill in missing IDs and groups; check that no two jobs have one ID and no two limits one bucket."""
+        """Fill in missing IDs and groups; check that the IDs of jobs and the buckets of limits are unique."""
         check_positive("speed", self.speed)
         jobs = tuple(job if job.id else replace(job, id=_draw_id(self.seed, n, job)) for n, job in enumerate(self.jobs))
         _unique("jobs", [job.id for job in jobs])
@@ -448,14 +449,14 @@ def _unique(name: str, keys: list[str]) -> None:
 
 
 _MAX_PROBLEMS = 20
-"""How many problems of one file an error names."""
+"""Most problems of a file in one error message."""
 
 
 def load_scenario(path: Path | str) -> Scenario:
     """Read a scenario from a `.toml` or `.json` file.
 
-    Raises ScenarioError, which names the file and every key that is unknown or has a bad value; OSError when the
-    file cannot be read.
+    Raises ScenarioError, which names the file and every key that is unknown or has a bad value; OSError if the file
+    cannot be read.
     """
     path = Path(path)
     try:
@@ -474,7 +475,7 @@ def load_scenario(path: Path | str) -> Scenario:
 
 
 def read_scenario(data: object, name: str = "scenario") -> Scenario:
-    """Read a scenario from plain data (dicts, lists, strings, numbers); ScenarioError as `load_scenario`."""
+    """Read a scenario from plain data (dicts, lists, strings, numbers); raises ScenarioError like `load_scenario`."""
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slower than the server's start, and for files only
 
     try:

@@ -1,4 +1,4 @@
-"""The simulator as a server: in the caller's event loop, or alone until a signal ends it."""
+"""The simulator as a server: in the caller's event loop, in a thread, or alone until a signal ends it."""
 
 import asyncio
 import signal
@@ -19,9 +19,9 @@ from jobdeck.simulator.simulation import RequestHandler, RequestRecord, Simulati
 class SimulatorServer:
     """Serves `scenario` over HTTP on a loopback address, from `start` (or `async with`) until `stop`.
 
-    Port 0 takes a free one and keeps it over a stop and a start. `clock` gives real epoch seconds and must not
-    fall; `sleep` waits real seconds. Simulated time starts with the first `start` and goes on while stopped.
-    Raises OSError when the port is taken and ValueError for a host that is not loopback.
+    Port 0 selects a free port, which stays the same after a stop and a start. `clock` returns real epoch seconds and
+    must not go back; `sleep` waits real seconds. Simulated time starts with the first `start` and goes on while
+    stopped. `start` raises OSError if the port is taken, and ValueError for a host that is not loopback.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class SimulatorServer:
         await self.stop()
 
     async def start(self) -> None:
-        """Listen, on the same port as before; does nothing when listening already."""
+        """Listen, on the same port as before; does nothing if listening already."""
         if self._http is not None:
             return
         listening = bind(self.host, self.port)
         self.port = listening.getsockname()[1]
         if self._simulation is None:
             self._simulation = Simulation(self.scenario, self._clock)
-        # An event belongs to the loop that first waited for it, and a later start may be in another.
+        # An event belongs to the loop that first waited for it, and a later start may be in another loop.
         self._running = asyncio.Event()
         if not self._paused:
             self._running.set()
@@ -71,7 +71,7 @@ class SimulatorServer:
         self._http.open(listening)
 
     async def stop(self) -> None:
-        """Refuse new connections and drop the open ones, also in the middle of a response; harmless when stopped."""
+        """Refuse new connections and drop the open ones, even during a response; harmless when stopped."""
         http, self._http = self._http, None
         if http is not None:
             await http.close()
@@ -93,7 +93,7 @@ class SimulatorServer:
 
     @property
     def requests(self) -> tuple[RequestRecord, ...]:
-        """The requests so far, oldest first (the last 100,000)."""
+        """The last 100,000 requests, oldest first."""
         return tuple(self._started.log)
 
     @property
@@ -117,7 +117,7 @@ class SimulatorServer:
 
 
 def steady_clock() -> Clock:
-    """Epoch seconds that a change of the system's clock does not affect."""
+    """Return a clock of epoch seconds that ignores changes of the system's clock."""
     offset = time.time() - time.monotonic()
     return lambda: offset + time.monotonic()
 
@@ -128,10 +128,10 @@ def serve_forever(
     port: int = 0,
     on_ready: Callable[[str], object] = lambda url: None,
 ) -> signal.Signals:
-    """Serve until SIGINT or SIGTERM, and return which of them it was; call from the main thread.
+    """Serve until SIGINT or SIGTERM, and return that signal; call it from the main thread.
 
-    `on_ready` is called once with the base URL when connections are accepted. Raises OSError when the port is
-    taken, ValueError for a host that is not loopback.
+    `on_ready` is called once with the base URL when connections are accepted. Raises OSError if the port is taken,
+    ValueError for a host that is not loopback.
     """
     return asyncio.run(_serve(scenario, host, port, on_ready))
 
@@ -147,7 +147,7 @@ async def _serve(scenario: Scenario, host: str, port: int, on_ready: Callable[[s
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is signal.SIG_IGN:
             continue
-        if sys.platform == "win32":  # where an event loop takes no signals
+        if sys.platform == "win32":  # there an event loop takes no signals
             signal.signal(number, lambda got, _: loop.call_soon_threadsafe(stop, signal.Signals(got)))
         else:
             loop.add_signal_handler(number, stop, number)
@@ -157,17 +157,17 @@ async def _serve(scenario: Scenario, host: str, port: int, on_ready: Callable[[s
 
 
 _THREAD_SECONDS = 5.0
-"""How long to wait for the thread to start or end."""
+"""Most seconds to wait for the thread to start or end."""
 
 
 class ThreadedSimulator:
-    """`SimulatorServer` for callers that have no event loop, or one that can be blocked.
+    """A `SimulatorServer` in a thread, for callers without an event loop, or with one that may be blocked.
 
-    `start` returns when connections are accepted and raises what `SimulatorServer.start` raises; `stop` returns
-    when the thread has ended. The thread is a daemon: a crash of the program never waits for it.
+    `start` returns when connections are accepted, and raises what `SimulatorServer.start` raises; `stop` returns when
+    the thread has ended. The thread is a daemon: a crash of the program never waits for it.
 
-    The demo uses it. A server in the screen's own loop would delay that as little (0.12 ms at p50, 1.2-1.6 ms at
-    p99 in both), but would not answer while a terminal that does not read blocks the loop.
+    The demo uses it. A server in the screen's own loop would delay the screen no more (0.12 ms at p50, 1.2-1.6 ms at
+    p99 in both cases), but could not answer while the loop is blocked by a terminal that does not read.
     """
 
     def __init__(self, scenario: Scenario, port: int = 0, *, clock: Clock | None = None) -> None:
@@ -188,7 +188,7 @@ class ThreadedSimulator:
         self.stop()
 
     def start(self) -> None:
-        """Listen, on the same port as before; does nothing when listening already."""
+        """Listen, on the same port as before; does nothing if listening already."""
         if self._thread is not None:
             return
         ready: Future[None] = Future()

@@ -1,4 +1,4 @@
-"""One simulation: how a request goes through credentials, rate limits, faults and its route to a response."""
+"""One simulation: a request passes credentials, rate limits, faults and its route to become a response."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 
 from jobdeck.simulator.dialect import ApiError, ApiRequest, ApiResponse, Dialect, JsonObject, Route
-from jobdeck.simulator.faults import AppliedFaults, FaultPlan, RawResponse, Scope, as_json, corrupt
+from jobdeck.simulator.faults import AppliedFaults, FaultPlan, RawResponse, RequestPlace, as_json, corrupt
 from jobdeck.simulator.http_server import Connection, Request
 from jobdeck.simulator.lifecycle import Clock, SimulatedJobs
 from jobdeck.simulator.limits import Limiter
@@ -20,29 +20,29 @@ from jobdeck.simulator.thehog import TheHog
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request. `at` is simulated seconds since the start, `status` None when the connection was reset.
+    """One request, without the values of its headers."""
 
-    `bucket` is the rate bucket it was counted in, None when its credentials were refused. `refused`: the
-    bucket was empty, so it was answered 429. Header values are not kept.
-    """
-
+    # Simulated seconds since the start.
     at: float
     api: str
     method: str
     path: str
     query: str
     endpoint: str
+    # The rate bucket that counted it; None if its credentials were rejected.
     bucket: str | None
+    # None if the connection was reset.
     status: int | None
     request_id: str
     header_names: frozenset[str]
     fault: str | None = None
+    # Whether the bucket was empty, so that the answer was a 429.
     refused: bool = False
 
 
 @dataclass(slots=True)
 class Stats:
-    """Running counts. Buckets are named `thehog/polling`; `refused` counts the 429s by bucket."""
+    """Running counts. Buckets have names like `thehog/polling`; `refused` counts the 429s by bucket."""
 
     requests: int = 0
     in_flight: int = 0
@@ -72,7 +72,10 @@ _LOG_LENGTH = 100_000
 
 
 class Simulation:
-    """All state of one simulation; servers may stop and start over it. `clock`: real epoch seconds, never falling."""
+    """The state of one simulation, which survives stops of its server.
+
+    `clock` returns real epoch seconds and never goes back.
+    """
 
     def __init__(self, scenario: Scenario, clock: Clock) -> None:
         self.jobs = SimulatedJobs(scenario, clock)
@@ -86,7 +89,7 @@ class Simulation:
     def respond(
         self, dialect: Dialect, route: Route, params: Mapping[str, str], request: Request
     ) -> tuple[RawResponse, float]:
-        """Return what to send, and after how many real seconds. `params` are the values of the route's path.
+        """Return the response, and the real seconds to delay it. `params` are the values in the route's path.
 
         Errors have the API's own shape.
         """
@@ -117,8 +120,8 @@ class Simulation:
             if refused:
                 response = dialect.error(api_request, ApiError(429))
             else:
-                scope = Scope(dialect.api, route.endpoint, params.get("id"))
-                faults = self._faults.faults_of(number, scope, self.jobs.now)
+                place = RequestPlace(dialect.api, route.endpoint, params.get("id"))
+                faults = self._faults.faults_of(number, place, self.jobs.now)
                 response = self._route(dialect, route, api_request, request.body, faults)
         response = replace(response, headers=(*headers, *response.headers))
         raw = corrupt(response, faults.fault, dialect, api_request) if faults.fault else as_json(response)
@@ -197,7 +200,7 @@ class _CompiledRoute:
 class RequestHandler:
     """Handles requests to both APIs: every documented route, and the documented 404 for every other path.
 
-    Requests wait while `running` is not set; `clock` gives the Date of responses.
+    Requests wait while `running` is not set; `clock` is the source of the Date in responses.
     """
 
     def __init__(self, simulation: Simulation, running: asyncio.Event, clock: Clock, sleep: Sleep) -> None:

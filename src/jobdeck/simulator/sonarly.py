@@ -1,4 +1,4 @@
-"""Sonarly's documented routes, responses and errors: one envelope around all of them."""
+"""Sonarly's documented routes, responses and errors, all in the same envelope."""
 
 from jobdeck.simulator.dialect import (
     ApiError,
@@ -31,13 +31,13 @@ _JOBS = "/v1/accounts/{group}/prospecting"
 
 
 class Sonarly:
-    """Sonarly as the simulator serves it."""
+    """The simulated Sonarly."""
 
     api = Api.SONARLY
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """The account groups and their prospecting jobs."""
+        """The routes of the account groups and their prospecting jobs."""
         return (
             Route("GET", "/v1/accounts", Endpoint.LIST, "list", list_accounts),
             Route("GET", _JOBS, Endpoint.LIST, "list", list_jobs),
@@ -47,15 +47,15 @@ class Sonarly:
         )
 
     def trace(self, key: str) -> str:
-        """A trace ID: 24 hexadecimal digits."""
+        """Return a trace ID: 24 hexadecimal digits."""
         return object_id(key)
 
     def trace_headers(self, trace: str) -> tuple[tuple[str, str], ...]:
-        """None: the envelope carries the ID."""
+        """Return no headers: the envelope carries the ID."""
         return ()
 
     def error(self, request: ApiRequest, error: ApiError) -> ApiResponse:
-        """The envelope with `success` false."""
+        """Return the envelope with `success` false."""
         code, message = _ERRORS.get(error.status, (f"HTTP_{error.status}", f"Error {error.status}."))
         body: JsonObject = {"code": code, "message": error.message or message, "details": error.details}
         return ApiResponse(error.status, {"success": False, "data": None, "error": body, "traceId": request.trace})
@@ -95,7 +95,7 @@ def get_job(jobs: SimulatedJobs, request: ApiRequest) -> ApiResponse:
         failure = {"code": error.code, "message": error.message}
         if error.details is not None:
             failure["details"] = error.details
-    # Absent or null, both are documented: absent for a job that has ended, null for one that has not.
+    # The documentation allows both: `error` is absent for a job that has ended without one, null before its end.
     if failure is not None or not state.state.ended:
         data["error"] = failure
     return _success(request, data)
@@ -124,7 +124,7 @@ def _success(request: ApiRequest, data: JsonObject, status: int = 200) -> ApiRes
 
 def _in_group(jobs: SimulatedJobs, request: ApiRequest) -> list[JobState]:
     group = request.params["group"]
-    if group not in {known.id for known in jobs.scenario.account_groups}:
+    if group not in {existing.id for existing in jobs.scenario.account_groups}:
         raise ApiError(404, "There is no such account group.")
     return [state for state in jobs.states(Api.SONARLY) if state.script.account_group == group]
 

@@ -31,13 +31,13 @@ _MESSAGES = {
 
 
 class TheHog:
-    """The Hog as the simulator serves it."""
+    """The simulated The Hog."""
 
     api = Api.THEHOG
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """The endpoints that start, poll and list asynchronous work."""
+        """The routes that start, poll and list asynchronous work."""
         starts = tuple(
             Route("POST", template.path, Endpoint.START, "general", _StartJob(template))
             for template in thehog_templates()
@@ -52,15 +52,15 @@ class TheHog:
         )
 
     def trace(self, key: str) -> str:
-        """A request ID: a UUID."""
+        """Return a request ID: a UUID."""
         return request_id(key)
 
     def trace_headers(self, trace: str) -> tuple[tuple[str, str], ...]:
-        """`X-Request-Id`."""
+        """Return the header `X-Request-Id`."""
         return (("X-Request-Id", trace),)
 
     def error(self, request: ApiRequest, error: ApiError) -> ApiResponse:
-        """The documented error body; `errors` only on 400."""
+        """Return the documented error body; it has `errors` only for a 400."""
         try:
             phrase = HTTPStatus(error.status).phrase
         except ValueError:

@@ -16,7 +16,9 @@ from tests.unit.http.shapes import AZURE, AZURE_ID, GITHUB, GOOGLE, OPERATION_ID
 def read_job(
     spec: ApiSpec, body: bytes, status: int, wanted: str | None, scope: str | None, *, record: bool = False
 ) -> ParsedBody:
-    return Extractor(spec).job(spec.default_resource.name, ResponseBody(body, status), wanted, scope, record=record)
+    return Extractor(spec).job(
+        spec.default_resource.name, ResponseBody(body, status), wanted, scope, keep_matches=record
+    )
 
 
 def read_jobs(spec: ApiSpec, body: bytes, status: int, scope: str | None) -> ParsedBody:

@@ -51,7 +51,7 @@ def assert_part_of(part: object, whole: object, pruner: Pruner) -> None:
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"_SMALL": 64, "_PREFIX": 32, "_ELEMENTS": 4, "_LEAST": 100}.items():
+    for name, value in {"_SMALL": 64, "_PREFIX": 32, "_ELEMENTS": 4, "_MIN_ROOM": 100}.items():
         monkeypatch.setattr(prune, name, value)
 
 

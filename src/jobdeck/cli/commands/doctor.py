@@ -175,8 +175,8 @@ async def _request(context: AppContext, profile: Profile) -> tuple[Exchange, tup
             return (await client.list_values(variable)).exchange, ()
         listed = profile.spec.lists[0]
         resource = profile.spec.resources[listed.shows[0]]
-        place = resource.parse_scope(None, profile.variables) or {}
-        page = ListPage(resource.name, resource.scope_of(place), limit=1)
+        place = resource.parse_account_group(None, profile.variables) or {}
+        page = ListPage(resource.name, resource.account_group_of(place), limit=1)
         reply = await client.list_page(page)
         return reply.exchange, reply.windows
 
