@@ -13,7 +13,8 @@ TELL = "import os, sys; open(sys.argv[1], 'a').write(os.environ['JOBDECK_JOB_ID'
 def test_a_wait_runs_the_hooks_of_jobs_that_end_once_and_to_their_end(tmp_path: Path) -> None:
     scenario = Scenario(
         jobs=(
-            JobScript(id="op_bad", arrival=0.0, duration=1.0, outcome=Outcome.FAILED, error=JobFailure("E", "boom")),
+            # Long enough for a busy machine to see it run: what has ended when it is first seen runs no hook.
+            JobScript(id="op_bad", arrival=0.0, duration=8.0, outcome=Outcome.FAILED, error=JobFailure("E", "boom")),
             JobScript(id="op_old", arrival=-60.0, duration=10.0),
         )
     )
