@@ -343,7 +343,7 @@ def _stage_changes(job: Job, stages: tuple[Stage, ...], exchange: Exchange, now:
         before = known.get(stage.name)
         if before is None or before.phase is not stage.phase:
             was = before.phase if before else None
-            yield StageChanged(now, job.key, stage.name, was, stage.phase, exchange.request_id)
+            yield StageChanged(now, job.key, stage.name, was, stage.phase, exchange.request_id, stage.status)
         if before is not None and before.progress != stage.progress:
             yield ProgressChanged(now, job.key, stage.name, before.progress, stage.progress)
 
