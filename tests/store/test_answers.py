@@ -12,7 +12,7 @@ from jobdeck.domain.timeline import TimelineEventKind
 from jobdeck.domain.transitions import apply_failure, apply_observation
 from jobdeck.store import POLL, Store
 from jobdeck.store.models import Answer, Grant, RequestState, poll_request
-from jobdeck.store.saved_job import from_epoch, to_epoch
+from jobdeck.store.saved_job import from_epoch
 from tests.builders import START, STATUS_OF, make_job, make_observation, make_target
 from tests.store.engines import Clock, Database
 from tests.store.steps import (
@@ -127,7 +127,7 @@ async def test_a_job_comes_back_on_the_clocks_of_another_run(store: Store, clock
     assert job.age(now) == 99.9
     assert job.observed.mono == 7.0 - 99.9
     assert job.stages[0].started == job.observed
-    assert to_epoch(job) == remembered.last
+    assert replace(remembered, last=job).at(from_epoch(0)) == remembered.last
 
 
 async def test_an_unchanged_answer_costs_one_link_and_no_state(store: Store, clock: Clock) -> None:
@@ -153,6 +153,20 @@ async def test_a_list_does_not_write_of_ended_or_unwatched_jobs_again(store: Sto
     assert (after["observations"], after["states"]) == (before["observations"], before["states"])
 
 
+async def test_the_timeline_has_the_first_problem_of_a_streak_and_the_recovery(store: Store, clock: Clock) -> None:
+    await poll(store, clock, NOW, request_id="r-0")
+    for n in range(1, 4):
+        await poll(store, clock, NOW + n * SECOND, a_problem(), request_id=f"r-{n}")
+    for n in range(4, 6):
+        await poll(store, clock, NOW + n * SECOND, request_id=f"r-{n}")
+    lines = [(line.kind, line.text, line.request_id) for line in await store.timeline(KEY)]
+    assert lines == [
+        (TimelineEventKind.PHASE, "processing", "r-0"),
+        (TimelineEventKind.PROBLEM, "server error: the server said no", "r-1"),
+        (TimelineEventKind.RECOVERED, "after 3 failed polls", "r-4"),
+    ]
+
+
 async def test_the_timeline_tells_every_change_with_the_request_that_showed_it(store: Store, clock: Clock) -> None:
     queued = Stage("import", "queued", Phase.QUEUED, 0.0)
     running = Stage("import", "running", Phase.RUNNING, 0.4)
@@ -171,6 +185,8 @@ async def test_the_timeline_tells_every_change_with_the_request_that_showed_it(s
         (TimelineEventKind.STAGE, "import", None, Phase.QUEUED, "queued", "r-1"),
         (TimelineEventKind.PHASE, None, Phase.QUEUED, Phase.RUNNING, "processing", "r-2"),
         (TimelineEventKind.STAGE, "import", Phase.QUEUED, Phase.RUNNING, "running", "r-2"),
+        (TimelineEventKind.PROBLEM, None, None, None, "server error: the server said no", "r-3"),
+        (TimelineEventKind.RECOVERED, None, None, None, "", "r-4"),
         (TimelineEventKind.PHASE, None, Phase.RUNNING, Phase.FAILED, "failed", "r-4"),
         (TimelineEventKind.RUN, None, None, None, contradicted, "r-5"),
         (TimelineEventKind.ANOMALY, None, None, None, contradicted, "r-5"),

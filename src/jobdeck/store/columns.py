@@ -1,11 +1,11 @@
-"""The columns of a saved job: each is named once, with its field and how its value is written and read.
+"""The columns of saved jobs, requests and timelines: each is named once, with how its value is written and read.
 
-What is read is cleaned: a database is a string from outside, too. A value that cannot be read raises one of
+Reading cleans every text, because a database is input from outside, too. A value that cannot be read raises one of
 `ROW_FAULTS`.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from operator import attrgetter
@@ -19,6 +19,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.store.models import RequestRecord, RequestState
 from jobdeck.store.saved_job import from_epoch
 
@@ -104,13 +105,23 @@ def numbers_text(numbers: Iterable[int]) -> str:
     return encode_json(list(numbers))
 
 
-TARGET_COLUMNS = ("provider", "resource", "accepted_request_id", "accepted_trace_id", "accepted", "batch")
-"""The columns of a job that `target_from` takes after the name of its profile and its own."""
+TARGET_NAMES = (
+    *("account_group", "job_id", "provider", "resource"),
+    *("accepted_request_id", "accepted_trace_id", "accepted", "batch"),
+)
+"""The columns of a job's target, beside its profile."""
 
 
-def target_from(row: Row) -> Target:
-    """Return a target from a row: name of the profile, account group, ID, then `TARGET_COLUMNS`."""
-    profile, account_group, job_id, provider, resource, request_id, trace_id, accepted, batch = row
+def target_values(target: Target) -> Row:
+    """Return the values of `TARGET_NAMES`."""
+    key, ids = target.key, (target.accepted_request_id, target.accepted_trace_id)
+    named = (key.account_group or "", key.id, target.provider, target.resource)
+    return (*named, *ids, int(target.accepted), target.batch or None)
+
+
+def target_from(profile: str, values: Sequence[Any]) -> Target:
+    """Return a target from the values of `TARGET_NAMES`."""
+    account_group, job_id, provider, resource, request_id, trace_id, accepted, batch = values
     key = key_from(profile, account_group, job_id)
     return Target(
         key, word(provider), word(resource), text(request_id), text(trace_id), bool(accepted), batch=text(batch) or ""
@@ -119,7 +130,7 @@ def target_from(row: Row) -> Target:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a job's state: the field of `Job` it holds, and how that is written and read."""
+    """One column: the field of `Job` or `Exchange` that it holds, and how that is written and read."""
 
     name: str
     field: str
@@ -259,12 +270,15 @@ STATE = (
 """The columns of a job's state, in the order of every statement."""
 
 STATE_NAMES = tuple(column.name for column in STATE)
+
 END_ID_NAMES = ("end_request_id", "end_trace_id")
-"""What a query selects after the state: the IDs of the first exchange that showed the end."""
+"""What a query selects of a job after its state: the IDs of the first exchange that showed the end."""
 
 _fields_of = attrgetter(*(column.field for column in STATE))
 _ENCODERS = tuple(column.encode for column in STATE)
 _DECODERS = tuple((column.field, column.decode) for column in STATE)
+_TARGET_END = 1 + len(TARGET_NAMES)
+_STATE_END = _TARGET_END + len(STATE)
 
 
 def state_values(job: Job) -> Row:
@@ -272,23 +286,21 @@ def state_values(job: Job) -> Row:
     return tuple([encode(value) for encode, value in zip(_ENCODERS, _fields_of(job), strict=True)])
 
 
-def job_from(
-    target: Target, added_us: int, state: Row, result: str | None = None, moment: ToInstant = from_epoch
-) -> Job:
-    """Return the job of a row, which has the values of `STATE`, then those of `END_ID_NAMES`.
+def job_from(profile: str, row: Sequence[Any], result: str | None = None, moment: ToInstant = from_epoch) -> Job:
+    """Return the job of a row: when it was added, `TARGET_NAMES`, `STATE_NAMES`, and perhaps `END_ID_NAMES`.
 
-    `moment` makes its moments, counted from the epoch unless it says otherwise.
+    `profile` is the name under which the job is shown.
     """
-    *values, end_request_id, end_trace_id = state
+    values, end_ids = row[_TARGET_END:_STATE_END], row[_STATE_END:] or (None, None)
     fields = {field: decode(value, moment) for (field, decode), value in zip(_DECODERS, values, strict=True)}
     if not fields["failures"]:
         fields["problem"] = None
     return Job(
-        target=target,
-        added=moment(whole(added_us)),
+        target=target_from(profile, row[1:_TARGET_END]),
+        added=moment(whole(row[0])),
         result=result,
-        end_request_id=text(end_request_id),
-        end_trace_id=text(end_trace_id),
+        end_request_id=text(end_ids[0]),
+        end_trace_id=text(end_ids[1]),
         **fields,
     )
 
@@ -299,32 +311,82 @@ def is_damaged(job: Job) -> bool:
     return _DAMAGED in texts
 
 
-def record_from(row: Row, moment: ToInstant = from_epoch) -> RequestRecord:
-    """Return a request on record from its row, whose moments `moment` makes.
+EXCHANGE = (
+    _moment("started_us"),
+    Column(
+        "duration_us",
+        "duration",
+        lambda seconds: round(seconds * 1e6),
+        lambda value, _: 0.0 if value is None else whole(value) / 1e6,
+    ),
+    _plain("method", lambda value: clean(value or "")),
+    _plain("url", lambda value: clean(value or "")),
+    _plain("http_status", optional),
+    _plain("request_id", text),
+    _plain("body_request_id", text),
+    _plain("trace_id", text),
+    _plain("size", lambda value: optional(value) or 0),
+    Column("problem", "problem", problem_text, problem_from),
+)
+"""The columns of a request that its answer fills; they are empty until then."""
 
-    That is the name of its profile, its scope, client, state, bucket, when it was granted, account group and ID of its
-    job, method, URL, when it began and how long it took (microseconds), status, IDs, size, problem and sequence.
-    """
+EXCHANGE_NAMES = tuple(column.name for column in EXCHANGE)
+
+_answer_fields_of = attrgetter(*(column.field for column in EXCHANGE))
+_ANSWER_ENCODERS = tuple(column.encode for column in EXCHANGE)
+
+
+def exchange_values(exchange: Exchange) -> Row:
+    """Return the values of `EXCHANGE`."""
+    return tuple([encode(value) for encode, value in zip(_ANSWER_ENCODERS, _answer_fields_of(exchange), strict=True)])
+
+
+RECORD_COLUMNS = ", ".join(
     (
-        profile, scope, client, state, bucket, sent_us, account_group, job_id, method, url, started_us, duration_us,
-        http_status, request_id, body_request_id, trace_id, size, problem, sequence,
-    ) = row  # fmt: skip
+        *("e.state", "e.bucket", "e.sent_us", "j.account_group", "j.job_id", "e.seq"),
+        *(f"e.{name}" for name in EXCHANGE_NAMES),
+    )
+)
+"""What a query selects for `record_from`, of exchanges `e` and jobs `j`."""
+
+
+def record_from(
+    profile: str, scope: str, client: str, values: Sequence[Any], moment: ToInstant = from_epoch
+) -> RequestRecord:
+    """Return a request on record from the values of `RECORD_COLUMNS`."""
+    state, bucket, sent_us, account_group, job_id, sequence, *answered = values
+    fields = {column.field: column.decode(value, moment) for column, value in zip(EXCHANGE, answered, strict=True)}
     sent = moment(whole(sent_us))
     exchange = Exchange(
         profile=clean(profile),
-        method=clean(method or ""),
-        url=clean(url or ""),
-        started=sent if started_us is None else moment(whole(started_us)),
-        duration=0.0 if duration_us is None else whole(duration_us) / 1e6,
         job=None if job_id is None else key_from(profile, account_group, job_id),
-        http_status=optional(http_status),
-        request_id=text(request_id),
-        body_request_id=text(body_request_id),
-        trace_id=text(trace_id),
-        size=optional(size) or 0,
-        problem=problem_from(problem, moment),
         sequence=whole(sequence),
+        **{**fields, "started": fields["started"] or sent},
     )
     return RequestRecord(
         exchange, RequestState(state), clean(client), parse_scope(clean(scope)), clean(bucket), sent.us
+    )
+
+
+TIMELINE_NAMES = ("at_us", "kind", "stage", "phase_before", "phase_after", "words", "request_id", "trace_id")
+"""The columns of an event of a timeline."""
+
+
+def timeline_values(event: TimelineEvent, at_us: int, exchange: Exchange) -> Row:
+    """Return the values of `TIMELINE_NAMES` for an event that an exchange showed at `at_us`."""
+    change = (event.kind.value, event.stage, event.before, event.after, event.text)
+    return (at_us, *change, exchange.request_id, exchange.trace_id)
+
+
+def timeline_event_from(row: Sequence[Any], moment: ToInstant = from_epoch) -> TimelineEvent:
+    """Return an event from its row; support needs one ID, the request's or else the trace's."""
+    at_us, kind, stage, before, after, words, request_id, trace_id = row
+    return TimelineEvent(
+        at_us=moment(whole(at_us)).us,
+        kind=TimelineEventKind(kind),
+        text=clean(words),
+        stage=text(stage),
+        before=text(before),
+        after=text(after),
+        request_id=text(request_id) or text(trace_id),
     )

@@ -36,11 +36,6 @@ def from_epoch(us: int) -> Instant:
     return Instant(us, us / 1e6)
 
 
-def to_epoch(job: Job) -> Job:
-    """Return the job with moments of any run counted from the epoch: what `SavedJob.last` holds."""
-    return _with_moments(job, lambda moment: from_epoch(moment.us))
-
-
 def _with_moments(job: Job, shift: Callable[[Instant], Instant]) -> Job:
     def moved(moment: Instant | None) -> Instant | None:
         return None if moment is None else shift(moment)
