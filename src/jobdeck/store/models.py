@@ -56,8 +56,8 @@ class Grant:
 class Denied:
     """No permission; nothing was written. `until_us` is when asking again may help, 0 for a job never watched.
 
-    "leased": another client polls the job, or gets the list. "budget": spent by those who share it. "cooldown": what
-    the server asked for with a 429.
+    "leased": another client polls the job, or gets the list. "budget": spent by those who share it. "cooldown": the
+    server asked for a pause.
     """
 
     reason: Literal["leased", "budget", "cooldown", "unknown"]

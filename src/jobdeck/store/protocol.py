@@ -108,11 +108,18 @@ class Store(Protocol):
         """Return the limit that was set, None when nobody did: then `DEFAULT_PER_MINUTE` holds."""
         ...
 
+    async def set_cooldown(self, profile: str, bucket: str, until_us: int) -> None:
+        """Let nothing through a bucket of a profile before `until_us`, for everyone; a later end that is set stays.
+
+        An end further away than `MAX_COOLDOWN_SECONDS` does not count.
+        """
+        ...
+
     async def claim(self, requests: Sequence[OutgoingRequest]) -> tuple[Grant | Denied, ...]:
         """Decide for each request, in order, whether it may be sent now; a granted one is on record as sent.
 
-        Denied while another client's lease on its job lasts, while the bucket is used up or in a cooldown after a
-        429, and for a job never watched. In any 60 s a bucket grants at most its limit, however many clients ask.
+        Denied while another client's lease on its job lasts, while the bucket is used up or in a cooldown, and for a
+        job never watched. In any 60 s a bucket grants at most its limit, however many clients ask.
         """
         ...
 

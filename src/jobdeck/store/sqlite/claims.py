@@ -31,6 +31,10 @@ _SPEND = (
     "INSERT INTO budgets (scope, bucket, client, tat_us) VALUES (?1, ?2, ?3, ?4)"
     " ON CONFLICT DO UPDATE SET client = ?3, tat_us = ?4"
 )
+_SET_COOLDOWN = (
+    "INSERT INTO budgets (scope, bucket, client, blocked_until_us) VALUES (?1, ?2, ?3, ?4)"
+    " ON CONFLICT DO UPDATE SET client = ?3, blocked_until_us = max(blocked_until_us, ?4)"
+)
 _SEND = (
     "INSERT INTO exchanges (scope, profile, client, job, bucket, state, sent_us, method, url)"
     " VALUES (?, ?, ?, ?, ?, 'sent', ?, ?, ?)"
@@ -104,12 +108,10 @@ def limit(connection: apsw.Connection, profile: str, bucket: str) -> int | None:
     return first(rows, lambda row: _limit_from(row[0]))
 
 
-def set_cooldown(session: Session, scope: int, bucket: str, until_us: int) -> None:
-    """Let nothing through a bucket until `until_us`."""
-    session.connection.execute(
-        "UPDATE budgets SET blocked_until_us = max(blocked_until_us, ?), client = ? WHERE scope = ? AND bucket = ?",
-        (until_us, session.client, scope, bucket),
-    )
+def set_cooldown(session: Session, profile: str, bucket: str, until_us: int) -> None:
+    """See `Store.set_cooldown`."""
+    values = (budget_row(session, profile), bucket, session.client, until_us)
+    session.connection.execute(_SET_COOLDOWN, values)
 
 
 def _lease_job(session: Session, request: OutgoingRequest, key: JobKey) -> Grant | Denied:

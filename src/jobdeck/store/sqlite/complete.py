@@ -19,7 +19,7 @@ from jobdeck.store.models import Answer, ChangeKind, Completed
 from jobdeck.store.sql import sql
 from jobdeck.store.sqlite.claims import end_lease, set_cooldown
 from jobdeck.store.sqlite.database import Session
-from jobdeck.store.sqlite.lookups import SEQUENCE, budget_row, log, profile_rows, reset_job
+from jobdeck.store.sqlite.lookups import SEQUENCE, log, profile_rows, reset_job
 
 _READ = sql(
     "SELECT ?1, ?2, ?3, j.seq, j.fence, EXISTS (SELECT 1 FROM watches w WHERE w.job = j.seq), {columns}"
@@ -127,7 +127,7 @@ def _write(session: Session, merged: MergedAnswer, scope: int) -> None:
     grant, exchange = merged.answer.grant, merged.answer.exchange
     request = grant.request
     if merged.cooldown_us is not None:
-        set_cooldown(session, budget_row(session, request.profile), request.bucket, merged.cooldown_us)
+        set_cooldown(session, request.profile, request.bucket, merged.cooldown_us)
     if merged.list_until_us is not None:
         connection.execute(_HOLD_LIST, (merged.list_until_us, scope, request.url, session.client))
     if merged.job is not None and grant.fence is not None:
