@@ -12,6 +12,7 @@ from operator import attrgetter
 from sys import intern
 from typing import Any, TypeAlias, TypeVar
 
+from jobdeck.domain.attention import UNREACHABLE_FAILURES
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobError, JobKey, Stage, StageRecord, Target
@@ -126,6 +127,19 @@ def target_from(profile: str, values: Sequence[Any]) -> Target:
     return Target(
         key, word(provider), word(resource), text(request_id), text(trace_id), bool(accepted), batch=text(batch) or ""
     )
+
+
+NEED = (
+    "CASE WHEN a.acknowledged AND (j.ended_seen_us IS NULL OR a.at_us >= j.ended_seen_us) THEN 6"
+    " WHEN j.phase = 'failed' THEN 0 WHEN j.phase = 'partial' THEN 2 WHEN j.phase IN ('succeeded', 'cancelled') THEN 5"
+    f" WHEN j.failures >= {UNREACHABLE_FAILURES} OR (j.failures > 0 AND j.observed_us IS NULL) THEN 1"
+    " WHEN j.observed_us IS NULL OR j.phase = 'queued' THEN 4 ELSE 3 END,"
+    " coalesce(j.ended_seen_us, j.changed_us, j.added_us) DESC, w.seq"
+)
+"""How a query orders jobs `j` with annotations `a` and watches `w` by need, as `domain/attention.py` does.
+
+Rows do not show which jobs have stalled, nor an outage of their profile.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.store.columns import (
     END_ID_NAMES,
+    NEED,
     RECORD_COLUMNS,
     STATE_NAMES,
     TARGET_NAMES,
@@ -153,13 +154,9 @@ _OF = (
 _IN_ORDER = " ORDER BY w.seq"
 _NEEDIEST = sql(
     " AND w.seq IN (SELECT w.seq FROM jobdeck.watches w JOIN jobdeck.jobs j ON j.id = w.job"
-    " LEFT JOIN jobdeck.annotations a ON a.job = j.id WHERE {mine} ORDER BY CASE"
-    " WHEN a.acknowledged AND (j.ended_seen_us IS NULL OR a.at_us >= j.ended_seen_us) THEN 5"
-    " WHEN j.phase = 'failed' THEN 0 WHEN j.phase = 'partial' THEN 1"
-    " WHEN j.observed_us IS NULL OR j.phase = 'queued' THEN 3"
-    " WHEN j.phase IN ('succeeded', 'cancelled') THEN 4 ELSE 2 END,"
-    " coalesce(j.ended_seen_us, j.changed_us, j.added_us) DESC, w.seq LIMIT $3)",
+    " LEFT JOIN jobdeck.annotations a ON a.job = j.id WHERE {mine} ORDER BY {need} LIMIT $3)",
     mine=_MINE,
+    need=NEED,
 )
 _COUNTED = sql(
     "SELECT j.scope, w.profile, count(DISTINCT j.id) FROM jobdeck.watches w JOIN jobdeck.jobs j ON j.id = w.job"
