@@ -11,7 +11,7 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import TimelineEventKind
 from jobdeck.domain.transitions import apply_failure, apply_observation
 from jobdeck.store import POLL, Store
-from jobdeck.store.models import Answer, Grant, RequestState, poll_request
+from jobdeck.store.models import Answer, Completed, Grant, RequestState, poll_request
 from jobdeck.store.saved_job import from_epoch
 from tests.builders import START, STATUS_OF, make_job, make_observation, make_target
 from tests.store.engines import Clock, Database
@@ -137,6 +137,32 @@ async def test_an_unchanged_answer_costs_one_link_and_no_state(store: Store, clo
         assert (done.changed, done.seen) == ((), (KEY,))
     rows = (await store.health()).rows
     assert (rows["observations"], rows["states"], rows["timeline"]) == (4, 1, 1)
+
+
+async def test_an_answer_finds_jobs_as_the_answer_before_it_in_the_same_call_left_them(
+    store: Store, clock: Clock
+) -> None:
+    await poll(store, clock, NOW)
+    older = await claim_list(store, clock, NOW + SECOND)
+    newer = await claim(store, clock, NOW + 2 * SECOND)
+    await clock.set(NOW + 3 * SECOND)
+    row = make_observation(Phase.QUEUED)
+    done = await store.complete(
+        [
+            Answer(newer, an_exchange(NOW + 2 * SECOND, request_id="newer"), (make_observation(Phase.RUNNING),)),
+            Answer(older, an_exchange(NOW + SECOND, id_=None), (row, row)),
+        ]
+    )
+    assert done == (Completed(seen=(KEY,)), Completed())
+    job = (await saved(store)).last
+    assert (job.phase, job.sequence, job.request_id) == (Phase.RUNNING, newer.sequence, "newer")
+
+
+async def test_a_list_that_shows_a_job_twice_counts_it_once(store: Store, clock: Clock) -> None:
+    running = make_observation(Phase.RUNNING)
+    assert await list_page(store, clock, NOW, running, running) == Completed(changed=(KEY,))
+    assert await list_page(store, clock, NOW + SECOND, running, running) == Completed(seen=(KEY,))
+    assert (await store.health()).rows["observations"] == 2
 
 
 async def test_a_list_does_not_write_of_ended_or_unwatched_jobs_again(store: Store, clock: Clock) -> None:
