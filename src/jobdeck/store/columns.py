@@ -28,38 +28,38 @@ ToInstant: TypeAlias = Callable[[int], Instant]
 """Makes a moment of microseconds since the epoch."""
 
 Row: TypeAlias = tuple[Any, ...]
-"""A row as the database gives it: its types are those of the columns that were selected."""
+"""A row of a query; the types are those of the selected columns."""
 
 T = TypeVar("T")
 
 ROW_FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What is raised by a row that no jobdeck wrote: text that is no UTF-8, a value of another type, an unknown word."""
+"""Errors that a damaged row raises: text that is not UTF-8, a value of another type, an unknown word."""
 
 _DAMAGED = "the saved value is damaged"
 
 _LARGEST = 2**62
-"""Of a number in a row: twice as large is more than a database holds, and no count or date comes near."""
+"""The largest number a row may hold: a database holds no more than twice as much, and no count or date comes near."""
 
-# An enumeration called with a word takes 7 µs; a start with 10,000 jobs asks for 40,000.
+# `Phase(word)` takes 7 µs; a start with 10,000 jobs looks up 40,000 phases.
 _PHASES = {phase.value: phase for phase in Phase}
 
 encode_json = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
 
 def whole(value: Any) -> int:
-    """Return a whole number; raises ValueError for anything else, and for one that is larger than any of ours."""
+    """Return an integer; raises ValueError for anything else, and for a number above `_LARGEST`."""
     if type(value) is not int or abs(value) > _LARGEST:
         raise ValueError("not an integer, or too large")
     return value
 
 
 def optional(value: Any) -> int | None:
-    """Return a whole number or None."""
+    """Return an integer or None."""
     return None if value is None else whole(value)
 
 
 def lenient(value: Any) -> int | None:
-    """Return a whole number, or None for anything else."""
+    """Return an integer, or None for anything else."""
     return value if type(value) is int and abs(value) <= _LARGEST else None
 
 
@@ -69,17 +69,17 @@ def text(value: str | None) -> str | None:
 
 
 def word(value: str) -> str:
-    """Return a cleaned word that many rows share, once in memory for all of them."""
+    """Return a cleaned word, which all rows that have it share in memory."""
     return intern(clean(value))
 
 
 def phase_from(value: str) -> Phase:
-    """Return a phase; a word of a later version counts as unknown."""
+    """Return a phase, `UNKNOWN` for a word that a later version wrote."""
     return _PHASES.get(value, Phase.UNKNOWN)
 
 
 def key_from(profile: str, account_group: str, job_id: str) -> JobKey:
-    """Return the key of a row of jobs, in which a missing account group is empty."""
+    """Return the key of a row of jobs, which has '' for a missing account group."""
     return JobKey(word(profile), word(account_group) or None, clean(job_id))
 
 
@@ -89,7 +89,7 @@ def problem_text(problem: Problem | None) -> str | None:
 
 
 def problem_from(value: str | None, moment: ToInstant = from_epoch) -> Problem | None:
-    """Return a problem from its JSON text; a kind of a later version counts as an unexpected answer."""
+    """Return a problem from its JSON text, as an unexpected answer if a later version wrote its kind."""
     problem = _decoded(value, _problem, None, Problem(ProblemKind.PROTOCOL, _DAMAGED))
     if problem is None or problem.retry_at_us is None:
         return problem
@@ -200,7 +200,7 @@ def _json_list(name: str, shape: Callable[[Any], Any], damaged: object) -> Colum
 
 
 def _decoded(value: str | None, shape: Callable[[Any], T], nothing: T, damaged: T) -> T:
-    """Return what a column of JSON text holds; `damaged` for what no jobdeck wrote, which costs no more than itself."""
+    """Return the value of a column of JSON text, `damaged` for a text that cannot be read."""
     if value is None:
         return nothing
     try:
@@ -235,7 +235,7 @@ def _stage_from(values: list[Any], moment: ToInstant) -> StageRecord:
 
 @lru_cache(maxsize=1_024)
 def _stage(name: str, status: str, phase: str, progress: float | None) -> Stage:
-    """Return a stage; jobs of one kind have the same few, and 10,000 of them would take 5 MB for their own."""
+    """Return a stage, the same object for equal stages: 10,000 jobs with stages of their own take 5 MB more."""
     return Stage(word(name), word(status), phase_from(phase), _fraction(progress))
 
 
@@ -286,7 +286,7 @@ STATE = (
 STATE_NAMES = tuple(column.name for column in STATE)
 
 END_ID_NAMES = ("end_request_id", "end_trace_id")
-"""What a query selects of a job after its state: the IDs of the first exchange that showed the end."""
+"""What a query selects of a job after its state: the IDs of the first exchange that showed its end."""
 
 _fields_of = attrgetter(*(column.field for column in STATE))
 _ENCODERS = tuple(column.encode for column in STATE)
@@ -320,7 +320,7 @@ def job_from(profile: str, row: Sequence[Any], result: str | None = None, moment
 
 
 def is_damaged(job: Job) -> bool:
-    """Whether a part of the row that a job was made of could not be read, and is shown as such."""
+    """Whether a part of the job's row could not be read, so that the job shows a placeholder."""
     texts = (job.error and job.error.message, job.problem and job.problem.message, *job.anomalies)
     return _DAMAGED in texts
 
