@@ -72,8 +72,8 @@ def now_us() -> int:
 
 @asynccontextmanager
 async def clients(url: str, count: int, name: str = "client") -> AsyncIterator[list[Store]]:
+    from jobdeck.store.postgres import migrate, open_team_store
     from jobdeck.store.postgres.connect import ServerAddress
-    from jobdeck.store.postgres.opening import migrate, open_team_store
 
     await migrate(ServerAddress.parse(url), new=True)
     opened = [

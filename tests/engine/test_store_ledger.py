@@ -12,7 +12,7 @@ from jobdeck.app.context import AppContext, RunningEngine
 from jobdeck.app.data_store import DATABASE
 from jobdeck.domain.job import Source
 from jobdeck.domain.phase import Phase
-from jobdeck.simulator.scenario import JobScript, Resource, Scenario
+from jobdeck.simulator.scenario import Fault, FaultKind, JobScript, Resource, Scenario
 from jobdeck.simulator.server import SimulatorServer
 from jobdeck.store import open_store
 from jobdeck.store.models import RequestState
@@ -90,6 +90,32 @@ async def test_two_at_once_each_fetch_a_result_once_and_leave_an_ended_job_alone
         await until(lambda: clock.now().since(at) > 40)
         assert server.requests[settled:] == (), "nobody asks for a job that has ended"
         assert all(job.result for _, running in both for job in running.engine.jobs.values())
+        for task in polling:
+            task.cancel()
+        await asyncio.gather(*polling, return_exceptions=True)
+        for _, running in both:
+            await running.engine.aclose()
+
+
+async def test_what_a_server_in_trouble_asked_one_process_for_holds_for_the_other(env: dict[str, str]) -> None:
+    clock, wait = FastClock(10.0), 40.0
+    trouble = Fault(FaultKind.STATUS, status=503, retry_after="40", count=1)
+    scenario = Scenario(jobs=JOBS, faults=(trouble,))
+    async with SimulatorServer(scenario, clock=lambda: clock.now().us / 1e6) as server:
+        both = [await open_running(env, server.url, clock) for _ in range(2)]
+        for (context, running), job in zip(both, JOBS, strict=False):
+            running.engine.add([parse_target(f"/api/enrichments/{job.id}", context.registry)])
+        (_, first), (_, second) = both
+        polling = [asyncio.create_task(first.engine.run())]
+        await until(lambda: any(job.problem for job in first.engine.jobs.values()))
+        # Writes are done in turn: after this one the cooldown is on disk.
+        await asyncio.sleep(0)
+        await first.store.save_preference("after", "the cooldown")
+        sent = len(server.requests)
+        polling.append(asyncio.create_task(second.engine.run()))
+        await until(lambda: all(job.observed for _, running in both for job in running.engine.jobs.values()))
+        assert sent == 1
+        assert min(record.at for record in server.requests[sent:]) >= server.requests[0].at + wait
         for task in polling:
             task.cancel()
         await asyncio.gather(*polling, return_exceptions=True)

@@ -11,8 +11,8 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import TimelineEventKind
 from jobdeck.domain.transitions import apply_failure, apply_observation
 from jobdeck.store import POLL, Store
-from jobdeck.store.models import Answer, Grant, RequestState, poll_request
-from jobdeck.store.saved_job import from_epoch, to_epoch
+from jobdeck.store.models import Answer, Completed, Grant, RequestState, poll_request
+from jobdeck.store.saved_job import from_epoch
 from tests.builders import START, STATUS_OF, make_job, make_observation, make_target
 from tests.store.engines import Clock, Database
 from tests.store.steps import (
@@ -127,7 +127,7 @@ async def test_a_job_comes_back_on_the_clocks_of_another_run(store: Store, clock
     assert job.age(now) == 99.9
     assert job.observed.mono == 7.0 - 99.9
     assert job.stages[0].started == job.observed
-    assert to_epoch(job) == remembered.last
+    assert replace(remembered, last=job).at(from_epoch(0)) == remembered.last
 
 
 async def test_an_unchanged_answer_costs_one_link_and_no_state(store: Store, clock: Clock) -> None:
@@ -137,6 +137,32 @@ async def test_an_unchanged_answer_costs_one_link_and_no_state(store: Store, clo
         assert (done.changed, done.seen) == ((), (KEY,))
     rows = (await store.health()).rows
     assert (rows["observations"], rows["states"], rows["timeline"]) == (4, 1, 1)
+
+
+async def test_an_answer_finds_jobs_as_the_answer_before_it_in_the_same_call_left_them(
+    store: Store, clock: Clock
+) -> None:
+    await poll(store, clock, NOW)
+    older = await claim_list(store, clock, NOW + SECOND)
+    newer = await claim(store, clock, NOW + 2 * SECOND)
+    await clock.set(NOW + 3 * SECOND)
+    row = make_observation(Phase.QUEUED)
+    done = await store.complete(
+        [
+            Answer(newer, an_exchange(NOW + 2 * SECOND, request_id="newer"), (make_observation(Phase.RUNNING),)),
+            Answer(older, an_exchange(NOW + SECOND, id_=None), (row, row)),
+        ]
+    )
+    assert done == (Completed(seen=(KEY,)), Completed())
+    job = (await saved(store)).last
+    assert (job.phase, job.sequence, job.request_id) == (Phase.RUNNING, newer.sequence, "newer")
+
+
+async def test_a_list_that_shows_a_job_twice_counts_it_once(store: Store, clock: Clock) -> None:
+    running = make_observation(Phase.RUNNING)
+    assert await list_page(store, clock, NOW, running, running) == Completed(changed=(KEY,))
+    assert await list_page(store, clock, NOW + SECOND, running, running) == Completed(seen=(KEY,))
+    assert (await store.health()).rows["observations"] == 2
 
 
 async def test_a_list_does_not_write_of_ended_or_unwatched_jobs_again(store: Store, clock: Clock) -> None:
@@ -151,6 +177,20 @@ async def test_a_list_does_not_write_of_ended_or_unwatched_jobs_again(store: Sto
         assert (done.changed, done.seen) == ((), ())
     after = (await store.health()).rows
     assert (after["observations"], after["states"]) == (before["observations"], before["states"])
+
+
+async def test_the_timeline_has_the_first_problem_of_a_streak_and_the_recovery(store: Store, clock: Clock) -> None:
+    await poll(store, clock, NOW, request_id="r-0")
+    for n in range(1, 4):
+        await poll(store, clock, NOW + n * SECOND, a_problem(), request_id=f"r-{n}")
+    for n in range(4, 6):
+        await poll(store, clock, NOW + n * SECOND, request_id=f"r-{n}")
+    lines = [(line.kind, line.text, line.request_id) for line in await store.timeline(KEY)]
+    assert lines == [
+        (TimelineEventKind.PHASE, "processing", "r-0"),
+        (TimelineEventKind.PROBLEM, "server error: the server said no", "r-1"),
+        (TimelineEventKind.RECOVERED, "after 3 failed polls", "r-4"),
+    ]
 
 
 async def test_the_timeline_tells_every_change_with_the_request_that_showed_it(store: Store, clock: Clock) -> None:
@@ -171,6 +211,8 @@ async def test_the_timeline_tells_every_change_with_the_request_that_showed_it(s
         (TimelineEventKind.STAGE, "import", None, Phase.QUEUED, "queued", "r-1"),
         (TimelineEventKind.PHASE, None, Phase.QUEUED, Phase.RUNNING, "processing", "r-2"),
         (TimelineEventKind.STAGE, "import", Phase.QUEUED, Phase.RUNNING, "running", "r-2"),
+        (TimelineEventKind.PROBLEM, None, None, None, "server error: the server said no", "r-3"),
+        (TimelineEventKind.RECOVERED, None, None, None, "", "r-4"),
         (TimelineEventKind.PHASE, None, Phase.RUNNING, Phase.FAILED, "failed", "r-4"),
         (TimelineEventKind.RUN, None, None, None, contradicted, "r-5"),
         (TimelineEventKind.ANOMALY, None, None, None, contradicted, "r-5"),

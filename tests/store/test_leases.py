@@ -314,6 +314,25 @@ async def test_a_429_without_a_time_begins_a_cooldown_of_ten_seconds(store: Stor
     await claim(store, clock, NOW + 11 * SECOND)
 
 
+async def test_a_cooldown_that_was_set_holds_for_every_client_and_never_ends_earlier(
+    pair: tuple[Store, Store], clock: Clock
+) -> None:
+    me, you = pair
+    await me.set_cooldown("hog", POLL, NOW + 30 * SECOND)
+    await me.set_cooldown("hog", POLL, NOW + 20 * SECOND)
+    assert await ask(you, clock, NOW + 29 * SECOND, POLL_IT) == Denied("cooldown", NOW + 30 * SECOND)
+    await claim(you, clock, NOW + 30 * SECOND)
+
+
+async def test_a_cooldown_is_of_one_bucket_which_need_not_have_been_used(store: Store, clock: Clock) -> None:
+    await store.set_cooldown("hog", LIST, NOW + 30 * SECOND)
+    assert await ask(store, clock, NOW, a_list(LIST)) == Denied("cooldown", NOW + 30 * SECOND)
+    await claim_list(store, clock, NOW)
+    assert await store.limit("hog", LIST) is None
+    await store.set_cooldown("hog", LIST, NOW + 60 * MINUTE)
+    await claim_list(store, clock, NOW + 31 * SECOND, LIST)
+
+
 @dataclass(frozen=True)
 class Ask:
     """A client asks for leave to poll one of two jobs."""

@@ -1,15 +1,18 @@
+import random
 from dataclasses import replace
 
 import pytest
 
+from jobdeck.domain.attention import Attention, rank
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey, Stage
 from jobdeck.domain.phase import Phase
-from jobdeck.store import Store, UnknownJobError
+from jobdeck.domain.problem import ProblemKind
+from jobdeck.store import POLL, Store, UnknownJobError
 from tests.builders import START, make_observation, make_target
 from tests.store.conftest import OpenClient
 from tests.store.engines import Clock
-from tests.store.steps import KEY, NOW, SECOND, listed, poll, saved
+from tests.store.steps import KEY, NOW, PLENTY, SECOND, a_problem, listed, poll, saved
 
 UNKNOWN = JobKey("hog", None, "op_nobody_watches")
 
@@ -187,6 +190,30 @@ async def test_of_the_watched_jobs_those_that_need_a_look_most_can_be_had_alone(
         found = [job.key.id for job in await empty.watched(Instant(NOW, 1.0), most)]
         assert found == [name for name in in_order if name in needed[:most]], "in the order of the list"
     assert await empty.count_watched() == {"hog": 7, "sonarly": 1}
+
+
+async def test_the_order_of_need_is_the_same_in_the_domain_and_in_the_database(empty: Store, clock: Clock) -> None:
+    chance, now = random.Random(17), Instant(NOW + 10_000 * SECOND, 20_000.0)
+    targets = [make_target(f"op_{number}") for number in range(50)]
+    await empty.set_limits("hog", {POLL: PLENTY})
+    await clock.set(NOW)
+    await empty.watch(targets)
+    for at_us in range(NOW + SECOND, NOW + 150 * SECOND, SECOND):
+        key = chance.choice(targets).key
+        match chance.randrange(6):
+            case 0:
+                await empty.acknowledge([key], acknowledged=chance.random() < 0.7)
+            case 1 | 2:
+                await poll(empty, clock, at_us, a_problem(ProblemKind.TIMEOUT), key)
+            case _:
+                await poll(empty, clock, at_us, make_observation(chance.choice(list(Phase)), id_=key.id), key)
+    notes = await empty.annotations(target.key for target in targets)
+    jobs = [notes[job.key].applied_to(job) if job.key in notes else job for job in await empty.watched(now)]
+    ranks = {job.key: rank(job, now, None, arrival) for arrival, job in enumerate(jobs)}
+    assert len({need for need, *_ in ranks.values()}) == len(Attention), "all but stalled, and acknowledged"
+    in_need = sorted(ranks, key=ranks.__getitem__)
+    for most in range(1, len(jobs)):
+        assert {job.key for job in await empty.watched(now, most)} == set(in_need[:most])
 
 
 async def test_of_many_jobs_those_with_a_note_are_found(store: Store) -> None:

@@ -116,7 +116,7 @@ def test_a_first_answer_tells_phase_and_stages() -> None:
     assert events == (
         PhaseChanged(now, job.key, Phase.UNKNOWN, Phase.RUNNING, "processing", request_id),
         ProgressChanged(now, job.key, None, None, 0.2),
-        StageChanged(now, job.key, "import", None, Phase.RUNNING, request_id),
+        StageChanged(now, job.key, "import", None, Phase.RUNNING, request_id, "running"),
     )
     assert job.changed == now
     assert job.version == 1

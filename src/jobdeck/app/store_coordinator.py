@@ -157,6 +157,11 @@ class StoreCoordinator:
         per_minute = {bucket: max(1, int(limit)) for bucket, limit in buckets.items() if limit is not None}
         self._soon(self._store.set_limits(profile, per_minute, assumed=assumed))
 
+    def set_cooldown(self, profile: str, until: Instant, now: Instant) -> None:
+        """Let nothing through the buckets that all processes share."""
+        for bucket in (POLL, LIST) if self._apart.get(profile) else (POLL,):
+            self._soon(self._store.set_cooldown(profile, bucket, until.us))
+
     def save_estimates(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
         """Save the durations if they have changed."""
         data = json.dumps(durations, sort_keys=True, allow_nan=False)

@@ -39,7 +39,7 @@ class PhaseChanged:
 
 @dataclass(frozen=True, slots=True)
 class StageChanged:
-    """A stage appeared (`before` is None) or changed its phase."""
+    """A stage appeared (`before` is None) or changed its phase; `status` is the server's own new word."""
 
     at: Instant
     key: JobKey
@@ -47,6 +47,7 @@ class StageChanged:
     before: Phase | None
     after: Phase
     request_id: str | None
+    status: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -370,7 +370,7 @@ def _stage_changes(job: Job, stages: tuple[Stage, ...], exchange: Exchange, now:
         before = stages_before.get(stage.name)
         if before is None or before.phase is not stage.phase:
             phase = before.phase if before else None
-            yield StageChanged(now, job.key, stage.name, phase, stage.phase, exchange.request_id)
+            yield StageChanged(now, job.key, stage.name, phase, stage.phase, exchange.request_id, stage.status)
         if before is not None and before.progress != stage.progress:
             yield ProgressChanged(now, job.key, stage.name, before.progress, stage.progress)
 

@@ -142,6 +142,10 @@ class Coordinator(Protocol):
         """
         ...
 
+    def set_cooldown(self, profile: str, until: Instant, now: Instant) -> None:
+        """Have no process send anything through a profile before `until`, because the server asked this one to wait."""
+        ...
+
     def save_estimates(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:
         """Save the measured durations of jobs."""
         ...
@@ -190,6 +194,9 @@ class NullCoordinator:
         """Do nothing."""
 
     def set_limit(self, profile: str, limits: RateLimits, now: Instant, *, assumed: bool) -> None:
+        """Do nothing."""
+
+    def set_cooldown(self, profile: str, until: Instant, now: Instant) -> None:
         """Do nothing."""
 
     def save_estimates(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:

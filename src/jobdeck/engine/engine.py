@@ -272,7 +272,7 @@ class Engine:
         if isinstance(result, Problem):
             return CancelResult.not_sent(result)
         touched = self._registry.note_action(key, result)
-        self._share_limit(worker)
+        self._share_budget(worker)
         self._publish(jobs=[touched] if touched is not None else [], exchanges=[result.exchange])
         self.poll_now(key)
         return CancelResult.of(result.exchange)
@@ -359,7 +359,7 @@ class Engine:
         worker = self._workers.get(profile)
         if worker is None:
             worker = self._workers[profile] = self._make_worker(profile)
-            self._share_limit(worker, assumed=worker.limit_assumed)
+            self._share_budget(worker, assumed=worker.limit_assumed)
             worker.scheduler.set_user_present(self._user_present, self._clock.now().mono)
             if self.paused:
                 worker.scheduler.pause()
@@ -377,14 +377,17 @@ class Engine:
         for subscription in tuple(self._subscriptions):
             subscription.close()
 
-    def _share_limit(self, worker: ProfileWorker, *, assumed: bool = False) -> None:
-        """Share the rate limit with other processes if it has changed."""
+    def _share_budget(self, worker: ProfileWorker, *, assumed: bool = False) -> None:
+        """Share the rate limit and the cooldown with other processes if they have changed."""
         now = self._clock.now()
         budget = worker.scheduler.quota(now.mono)
         limits = RateLimits(budget.limit, budget.list_limit)
         if limits != worker.shared_limits:
             worker.shared_limits = limits
             self._coordinator.set_limit(worker.name, limits, now, assumed=assumed)
+        if budget.blocked_until is not None and budget.blocked_until != worker.shared_cooldown:
+            worker.shared_cooldown = budget.blocked_until
+            self._coordinator.set_cooldown(worker.name, now.later(budget.blocked_until - now.mono), now)
 
     def _start(self, worker: ProfileWorker) -> None:
         self._create_task(deferred_start(worker.run(self)), f"poll {worker.name}")
@@ -433,7 +436,7 @@ class Engine:
                 else (),
             ),
         )
-        self._share_limit(worker)
+        self._share_budget(worker)
         events: list[Event] = list(change.events)
         jobs = {job.key: self._set_forecast(worker, job) for job in change.jobs}
         # A failed request for a part says nothing about whether jobs can be reached.

@@ -1,22 +1,13 @@
 """The log of one job, from this run and from the store, for the panes that explain a row."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
-from jobdeck.domain.events import (
-    AnomalyMet,
-    JobEvent,
-    PhaseChanged,
-    ProblemMet,
-    Recovered,
-    RunBegan,
-    StageChanged,
-)
+from jobdeck.domain.events import JobEvent
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
-from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
+from jobdeck.domain.timeline import TimelineEvent, timeline_of
 
 MAX_EXCHANGES = 200
 MAX_TIMELINE_EVENTS = 500
@@ -84,9 +75,7 @@ class JobLog:
             # Comparisons show only the beginning of a result, so a large one is not worth its memory.
             large = before.result is not None and len(before.result) > MAX_PREVIOUS_RESULT
             self.previous = before.without_result() if large else before
-        entries = [entry for event in events if (entry := timeline_event_of(event)) is not None]
-        # An API without request IDs may have trace IDs.
-        self._timeline.extend(replace(entry, request_id=entry.request_id or after.newest_id) for entry in entries)
+        self._timeline.extend(timeline_of(events, after.newest_id))
         _trim(self._timeline, MAX_TIMELINE_EVENTS)
         if after.run != before.run:
             self._samples.clear()
@@ -113,27 +102,3 @@ class JobLog:
 def _trim(items: list[Any], most: int) -> None:
     if len(items) > most:
         del items[: len(items) - most]
-
-
-def timeline_event_of(event: JobEvent) -> TimelineEvent | None:
-    """Return the timeline's entry for an event; None if timelines leave it out."""
-    us = event.at.us
-    match event:
-        case PhaseChanged(before=before, after=after, status=status, request_id=request_id):
-            return TimelineEvent(us, TimelineEventKind.PHASE, status, None, before.value, after.value, request_id)
-        case StageChanged(stage=stage, before=before, after=after, request_id=request_id):
-            phase = before.value if before is not None else None
-            return TimelineEvent(us, TimelineEventKind.STAGE, "", stage, phase, after.value, request_id)
-        case ProblemMet(problem=problem, failures=1):
-            text = f"{problem.kind.label}: {problem.message}"
-            return TimelineEvent(us, TimelineEventKind.PROBLEM, text, request_id=problem.request_id or problem.trace_id)
-        case Recovered(failures=failures):
-            return TimelineEvent(
-                us, TimelineEventKind.RECOVERED, f"after {failures} failed polls" if failures > 1 else ""
-            )
-        case RunBegan(message=message):
-            return TimelineEvent(us, TimelineEventKind.RUN, message)
-        case AnomalyMet(message=message):
-            return TimelineEvent(us, TimelineEventKind.ANOMALY, message)
-        case _:
-            return None

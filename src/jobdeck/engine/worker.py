@@ -99,6 +99,7 @@ class ProfileWorker:
         self.halt: Problem | None = None
         self.outage: Problem | None = None
         self.shared_limits: RateLimits | None = None
+        self.shared_cooldown: float | None = None
         self._provider = provider
         self._clock = clock
         self._coordinator: Coordinator = coordinator or NullCoordinator()
@@ -355,6 +356,7 @@ class ProfileWorker:
         if current is not None and until.mono <= current + 1.0:
             return False
         self.scheduler.set_cooldown(mono, until.mono)
+        self.shared_cooldown = self.scheduler.quota(mono).blocked_until
         return True
 
     async def _send(self, subject: RequestSubject) -> PollResult:

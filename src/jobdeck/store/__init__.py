@@ -1,4 +1,4 @@
-"""What is remembered between two runs, and shared by all that run: a `Store`, with SQLite behind it."""
+"""The `Store`: everything that outlives a run, shared by all running clients; in SQLite unless a team has a server."""
 
 from jobdeck.store.errors import CursorLostError, NewerSchemaError, StoreClosedError, StoreError, UnknownJobError
 from jobdeck.store.models import LIST, POLL

@@ -1,17 +1,18 @@
-"""The columns of a saved job: each is named once, with its field and how its value is written and read.
+"""The columns of saved jobs, requests and timelines: each is named once, with how its value is written and read.
 
-What is read is cleaned: a database is a string from outside, too. A value that cannot be read raises one of
+Reading cleans every text, because a database is input from outside, too. A value that cannot be read raises one of
 `ROW_FAULTS`.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from operator import attrgetter
 from sys import intern
 from typing import Any, TypeAlias, TypeVar
 
+from jobdeck.domain.attention import UNREACHABLE_FAILURES
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobError, JobKey, Stage, StageRecord, Target
@@ -19,6 +20,7 @@ from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
+from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.store.models import RequestRecord, RequestState
 from jobdeck.store.saved_job import from_epoch
 
@@ -26,38 +28,38 @@ ToInstant: TypeAlias = Callable[[int], Instant]
 """Makes a moment of microseconds since the epoch."""
 
 Row: TypeAlias = tuple[Any, ...]
-"""A row as the database gives it: its types are those of the columns that were selected."""
+"""A row of a query; the types are those of the selected columns."""
 
 T = TypeVar("T")
 
 ROW_FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What is raised by a row that no jobdeck wrote: text that is no UTF-8, a value of another type, an unknown word."""
+"""Errors that a damaged row raises: text that is not UTF-8, a value of another type, an unknown word."""
 
 _DAMAGED = "the saved value is damaged"
 
 _LARGEST = 2**62
-"""Of a number in a row: twice as large is more than a database holds, and no count or date comes near."""
+"""The largest number a row may hold: a database holds no more than twice as much, and no count or date comes near."""
 
-# An enumeration called with a word takes 7 µs; a start with 10,000 jobs asks for 40,000.
+# `Phase(word)` takes 7 µs; a start with 10,000 jobs looks up 40,000 phases.
 _PHASES = {phase.value: phase for phase in Phase}
 
 encode_json = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
 
 def whole(value: Any) -> int:
-    """Return a whole number; raises ValueError for anything else, and for one that is larger than any of ours."""
+    """Return an integer; raises ValueError for anything else, and for a number above `_LARGEST`."""
     if type(value) is not int or abs(value) > _LARGEST:
         raise ValueError("not an integer, or too large")
     return value
 
 
 def optional(value: Any) -> int | None:
-    """Return a whole number or None."""
+    """Return an integer or None."""
     return None if value is None else whole(value)
 
 
 def lenient(value: Any) -> int | None:
-    """Return a whole number, or None for anything else."""
+    """Return an integer, or None for anything else."""
     return value if type(value) is int and abs(value) <= _LARGEST else None
 
 
@@ -67,17 +69,17 @@ def text(value: str | None) -> str | None:
 
 
 def word(value: str) -> str:
-    """Return a cleaned word that many rows share, once in memory for all of them."""
+    """Return a cleaned word, which all rows that have it share in memory."""
     return intern(clean(value))
 
 
 def phase_from(value: str) -> Phase:
-    """Return a phase; a word of a later version counts as unknown."""
+    """Return a phase, `UNKNOWN` for a word that a later version wrote."""
     return _PHASES.get(value, Phase.UNKNOWN)
 
 
 def key_from(profile: str, account_group: str, job_id: str) -> JobKey:
-    """Return the key of a row of jobs, in which a missing account group is empty."""
+    """Return the key of a row of jobs, which has '' for a missing account group."""
     return JobKey(word(profile), word(account_group) or None, clean(job_id))
 
 
@@ -87,7 +89,7 @@ def problem_text(problem: Problem | None) -> str | None:
 
 
 def problem_from(value: str | None, moment: ToInstant = from_epoch) -> Problem | None:
-    """Return a problem from its JSON text; a kind of a later version counts as an unexpected answer."""
+    """Return a problem from its JSON text, as an unexpected answer if a later version wrote its kind."""
     problem = _decoded(value, _problem, None, Problem(ProblemKind.PROTOCOL, _DAMAGED))
     if problem is None or problem.retry_at_us is None:
         return problem
@@ -104,22 +106,45 @@ def numbers_text(numbers: Iterable[int]) -> str:
     return encode_json(list(numbers))
 
 
-TARGET_COLUMNS = ("provider", "resource", "accepted_request_id", "accepted_trace_id", "accepted", "batch")
-"""The columns of a job that `target_from` takes after the name of its profile and its own."""
+TARGET_NAMES = (
+    *("account_group", "job_id", "provider", "resource"),
+    *("accepted_request_id", "accepted_trace_id", "accepted", "batch"),
+)
+"""The columns of a job's target, beside its profile."""
 
 
-def target_from(row: Row) -> Target:
-    """Return a target from a row: name of the profile, account group, ID, then `TARGET_COLUMNS`."""
-    profile, account_group, job_id, provider, resource, request_id, trace_id, accepted, batch = row
+def target_values(target: Target) -> Row:
+    """Return the values of `TARGET_NAMES`."""
+    key, ids = target.key, (target.accepted_request_id, target.accepted_trace_id)
+    named = (key.account_group or "", key.id, target.provider, target.resource)
+    return (*named, *ids, int(target.accepted), target.batch or None)
+
+
+def target_from(profile: str, values: Sequence[Any]) -> Target:
+    """Return a target from the values of `TARGET_NAMES`."""
+    account_group, job_id, provider, resource, request_id, trace_id, accepted, batch = values
     key = key_from(profile, account_group, job_id)
     return Target(
         key, word(provider), word(resource), text(request_id), text(trace_id), bool(accepted), batch=text(batch) or ""
     )
 
 
+NEED = (
+    "CASE WHEN a.acknowledged AND (j.ended_seen_us IS NULL OR a.at_us >= j.ended_seen_us) THEN 6"
+    " WHEN j.phase = 'failed' THEN 0 WHEN j.phase = 'partial' THEN 2 WHEN j.phase IN ('succeeded', 'cancelled') THEN 5"
+    f" WHEN j.failures >= {UNREACHABLE_FAILURES} OR (j.failures > 0 AND j.observed_us IS NULL) THEN 1"
+    " WHEN j.observed_us IS NULL OR j.phase = 'queued' THEN 4 ELSE 3 END,"
+    " coalesce(j.ended_seen_us, j.changed_us, j.added_us) DESC, w.seq"
+)
+"""How a query orders jobs `j` with annotations `a` and watches `w` by need, as `domain/attention.py` does.
+
+Rows do not show which jobs have stalled, nor an outage of their profile.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a job's state: the field of `Job` it holds, and how that is written and read."""
+    """One column: the field of `Job` or `Exchange` that it holds, and how that is written and read."""
 
     name: str
     field: str
@@ -175,7 +200,7 @@ def _json_list(name: str, shape: Callable[[Any], Any], damaged: object) -> Colum
 
 
 def _decoded(value: str | None, shape: Callable[[Any], T], nothing: T, damaged: T) -> T:
-    """Return what a column of JSON text holds; `damaged` for what no jobdeck wrote, which costs no more than itself."""
+    """Return the value of a column of JSON text, `damaged` for a text that cannot be read."""
     if value is None:
         return nothing
     try:
@@ -210,7 +235,7 @@ def _stage_from(values: list[Any], moment: ToInstant) -> StageRecord:
 
 @lru_cache(maxsize=1_024)
 def _stage(name: str, status: str, phase: str, progress: float | None) -> Stage:
-    """Return a stage; jobs of one kind have the same few, and 10,000 of them would take 5 MB for their own."""
+    """Return a stage, the same object for equal stages: 10,000 jobs with stages of their own take 5 MB more."""
     return Stage(word(name), word(status), phase_from(phase), _fraction(progress))
 
 
@@ -259,12 +284,15 @@ STATE = (
 """The columns of a job's state, in the order of every statement."""
 
 STATE_NAMES = tuple(column.name for column in STATE)
+
 END_ID_NAMES = ("end_request_id", "end_trace_id")
-"""What a query selects after the state: the IDs of the first exchange that showed the end."""
+"""What a query selects of a job after its state: the IDs of the first exchange that showed its end."""
 
 _fields_of = attrgetter(*(column.field for column in STATE))
 _ENCODERS = tuple(column.encode for column in STATE)
 _DECODERS = tuple((column.field, column.decode) for column in STATE)
+_TARGET_END = 1 + len(TARGET_NAMES)
+_STATE_END = _TARGET_END + len(STATE)
 
 
 def state_values(job: Job) -> Row:
@@ -272,59 +300,107 @@ def state_values(job: Job) -> Row:
     return tuple([encode(value) for encode, value in zip(_ENCODERS, _fields_of(job), strict=True)])
 
 
-def job_from(
-    target: Target, added_us: int, state: Row, result: str | None = None, moment: ToInstant = from_epoch
-) -> Job:
-    """Return the job of a row, which has the values of `STATE`, then those of `END_ID_NAMES`.
+def job_from(profile: str, row: Sequence[Any], result: str | None = None, moment: ToInstant = from_epoch) -> Job:
+    """Return the job of a row: when it was added, `TARGET_NAMES`, `STATE_NAMES`, and perhaps `END_ID_NAMES`.
 
-    `moment` makes its moments, counted from the epoch unless it says otherwise.
+    `profile` is the name under which the job is shown.
     """
-    *values, end_request_id, end_trace_id = state
+    values, end_ids = row[_TARGET_END:_STATE_END], row[_STATE_END:] or (None, None)
     fields = {field: decode(value, moment) for (field, decode), value in zip(_DECODERS, values, strict=True)}
     if not fields["failures"]:
         fields["problem"] = None
     return Job(
-        target=target,
-        added=moment(whole(added_us)),
+        target=target_from(profile, row[1:_TARGET_END]),
+        added=moment(whole(row[0])),
         result=result,
-        end_request_id=text(end_request_id),
-        end_trace_id=text(end_trace_id),
+        end_request_id=text(end_ids[0]),
+        end_trace_id=text(end_ids[1]),
         **fields,
     )
 
 
 def is_damaged(job: Job) -> bool:
-    """Whether a part of the row that a job was made of could not be read, and is shown as such."""
+    """Whether a part of the job's row could not be read, so that the job shows a placeholder."""
     texts = (job.error and job.error.message, job.problem and job.problem.message, *job.anomalies)
     return _DAMAGED in texts
 
 
-def record_from(row: Row, moment: ToInstant = from_epoch) -> RequestRecord:
-    """Return a request on record from its row, whose moments `moment` makes.
+EXCHANGE = (
+    _moment("started_us"),
+    Column(
+        "duration_us",
+        "duration",
+        lambda seconds: round(seconds * 1e6),
+        lambda value, _: 0.0 if value is None else whole(value) / 1e6,
+    ),
+    _plain("method", lambda value: clean(value or "")),
+    _plain("url", lambda value: clean(value or "")),
+    _plain("http_status", optional),
+    _plain("request_id", text),
+    _plain("body_request_id", text),
+    _plain("trace_id", text),
+    _plain("size", lambda value: optional(value) or 0),
+    Column("problem", "problem", problem_text, problem_from),
+)
+"""The columns of a request that its answer fills; they are empty until then."""
 
-    That is the name of its profile, its scope, client, state, bucket, when it was granted, account group and ID of its
-    job, method, URL, when it began and how long it took (microseconds), status, IDs, size, problem and sequence.
-    """
+EXCHANGE_NAMES = tuple(column.name for column in EXCHANGE)
+
+_answer_fields_of = attrgetter(*(column.field for column in EXCHANGE))
+_ANSWER_ENCODERS = tuple(column.encode for column in EXCHANGE)
+
+
+def exchange_values(exchange: Exchange) -> Row:
+    """Return the values of `EXCHANGE`."""
+    return tuple([encode(value) for encode, value in zip(_ANSWER_ENCODERS, _answer_fields_of(exchange), strict=True)])
+
+
+RECORD_COLUMNS = ", ".join(
     (
-        profile, scope, client, state, bucket, sent_us, account_group, job_id, method, url, started_us, duration_us,
-        http_status, request_id, body_request_id, trace_id, size, problem, sequence,
-    ) = row  # fmt: skip
+        *("e.state", "e.bucket", "e.sent_us", "j.account_group", "j.job_id", "e.seq"),
+        *(f"e.{name}" for name in EXCHANGE_NAMES),
+    )
+)
+"""What a query selects for `record_from`, of exchanges `e` and jobs `j`."""
+
+
+def record_from(
+    profile: str, scope: str, client: str, values: Sequence[Any], moment: ToInstant = from_epoch
+) -> RequestRecord:
+    """Return a request on record from the values of `RECORD_COLUMNS`."""
+    state, bucket, sent_us, account_group, job_id, sequence, *answered = values
+    fields = {column.field: column.decode(value, moment) for column, value in zip(EXCHANGE, answered, strict=True)}
     sent = moment(whole(sent_us))
     exchange = Exchange(
         profile=clean(profile),
-        method=clean(method or ""),
-        url=clean(url or ""),
-        started=sent if started_us is None else moment(whole(started_us)),
-        duration=0.0 if duration_us is None else whole(duration_us) / 1e6,
         job=None if job_id is None else key_from(profile, account_group, job_id),
-        http_status=optional(http_status),
-        request_id=text(request_id),
-        body_request_id=text(body_request_id),
-        trace_id=text(trace_id),
-        size=optional(size) or 0,
-        problem=problem_from(problem, moment),
         sequence=whole(sequence),
+        **{**fields, "started": fields["started"] or sent},
     )
     return RequestRecord(
         exchange, RequestState(state), clean(client), parse_scope(clean(scope)), clean(bucket), sent.us
+    )
+
+
+TIMELINE_NAMES = ("at_us", "kind", "stage", "phase_before", "phase_after", "words", "request_id", "trace_id")
+"""The columns of an event of a timeline."""
+
+
+def timeline_values(event: TimelineEvent, at_us: int, exchange: Exchange) -> Row:
+    """Return the values of `TIMELINE_NAMES` for an event that an exchange showed at `at_us`."""
+    change = (event.kind.value, event.stage, event.before, event.after, event.text)
+    return (at_us, *change, exchange.request_id, exchange.trace_id)
+
+
+def timeline_event_from(row: Sequence[Any], moment: ToInstant = from_epoch) -> TimelineEvent:
+    """Return an event from its row; support needs one ID, the request's or else the trace's."""
+    at_us, kind, stage, before, after, words, request_id, trace_id = row
+    return TimelineEvent(
+        at_us=moment(whole(at_us)).us,
+        kind=TimelineEventKind(kind),
+        text=clean(words),
+        stage=text(stage),
+        before=text(before),
+        after=text(after),
+        request_id=text(request_id) or text(trace_id),
     )

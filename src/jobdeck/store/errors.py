@@ -1,14 +1,14 @@
-"""Why the store cannot do what it was asked: a closed set, each with a message for a person."""
+"""Why a call of the store fails: a closed set of errors, each with a message for a person."""
 
 from pathlib import Path
 
 
 class StoreError(Exception):
-    """Base of everything the store raises on purpose; the message is one line and never empty."""
+    """Base of all errors that a store raises on purpose; the message is one line and never empty."""
 
 
 class NewerSchemaError(StoreError):
-    """The database was written by a newer jobdeck; it is neither changed nor read."""
+    """A newer jobdeck wrote the database; this one neither changes nor reads it."""
 
     def __init__(self, path: Path | str, found: int, known: int) -> None:
         self.found = found
@@ -19,11 +19,11 @@ class NewerSchemaError(StoreError):
 
 
 class StoreCorruptError(StoreError):
-    """The file is no database, or a damaged one."""
+    """The file is not a database, or is damaged."""
 
 
 class StoreFullError(StoreError):
-    """The disk is full, or a limit on the size of files was reached."""
+    """The disk is full, or the file reached a limit on its size."""
 
 
 class StoreReadOnlyError(StoreError):
@@ -35,7 +35,7 @@ class StoreLockedError(StoreError):
 
 
 class StoreUnlockableError(StoreError):
-    """The file system gives no locks, without which two processes would damage the file."""
+    """The file system has no locks, without which two processes would damage the file."""
 
 
 class StoreIOError(StoreError):
@@ -43,19 +43,19 @@ class StoreIOError(StoreError):
 
 
 class StoreOutdatedError(StoreError):
-    """The database has an older schema than this jobdeck needs, and is migrated only when somebody says so."""
+    """The schema of the database is older than this jobdeck needs; only a command migrates it."""
 
 
 class StoreUnavailableError(StoreError):
-    """The database server cannot be reached now; it is tried again."""
+    """The database server cannot be reached now; the store goes on trying."""
 
 
 class StoreClosedError(StoreError):
-    """The store was asked after it was closed."""
+    """A call came after the store was closed."""
 
 
 class CursorLostError(StoreError):
-    """A change cursor is older than what is kept, or of another database: read everything anew from `head`."""
+    """A cursor is of another database, or its next changes were purged: read all jobs again, then from `head`."""
 
 
 class UnknownJobError(StoreError):

@@ -1,4 +1,4 @@
-"""Renewing the leases of requests that are under way for long, so that a short lease is enough for every request."""
+"""Renews the leases of requests that take long, so that a short lease is enough for every request."""
 
 import asyncio
 import logging
@@ -13,10 +13,10 @@ _log = logging.getLogger(__name__)
 
 
 class LeaseRenewal:
-    """Has `renew` called with the leases that are held, every `RENEW_SECONDS` while there are any.
+    """Calls `renew` with the held leases every `RENEW_SECONDS`, while there are any.
 
-    A client that dies renews nothing: a lease is its sign of life. Most requests are answered before the first time,
-    and an idle client writes nothing.
+    A client that dies renews nothing: its leases are its sign of life. Most requests are answered before the first
+    renewal, and an idle client writes nothing.
     """
 
     def __init__(self, renew: Callable[[Sequence[Grant]], Awaitable[None]]) -> None:
@@ -26,18 +26,18 @@ class LeaseRenewal:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, grants: Iterable[Grant]) -> None:
-        """Renew the leases of these from now on."""
+        """Renew the leases of these grants from now on."""
         self._held.update((grant.sequence, grant) for grant in grants if grant.fence is not None)
         if self._held and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(RENEW_SECONDS, self._start)
 
     def remove(self, grants: Iterable[Grant]) -> None:
-        """Renew the leases of these no more."""
+        """Stop renewing the leases of these grants."""
         for grant in grants:
             self._held.pop(grant.sequence, None)
 
     def close(self) -> None:
-        """Renew none any more."""
+        """Stop renewing."""
         self._held.clear()
         if self._timer is not None:
             self._timer.cancel()

@@ -1,4 +1,4 @@
-"""What the store takes and gives: frozen facts. Times are microseconds since the epoch in UTC, on the store's clock."""
+"""The facts that a store takes and returns. Times are microseconds since the epoch in UTC, on the store's clock."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -12,7 +12,7 @@ from jobdeck.domain.scope import Scope
 
 POLL = "poll"
 LIST = "list"
-"""Names of the two usual buckets of a profile's budget."""
+"""The two usual buckets of a profile's budget."""
 
 Cursor = NewType("Cursor", str)
 """A place in the change log of one database; opaque, and valid across runs."""
@@ -20,10 +20,10 @@ Cursor = NewType("Cursor", str)
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """A request that wants to be sent to `url`, paid from a bucket of the budget of a profile's scope.
+    """A request to be sent to `url`, paid from a bucket of the budget of a profile's scope.
 
-    `job` is the job it is about, None for a list. With `lease` no other client may poll the job meanwhile, nor get the
-    list (known by its URL) meanwhile or shortly after: what polls and lists need, and a request that acts on a job does
+    `job` is the job it is about, None for a list. With `lease`, no other client may poll the job until the answer, nor
+    get the list (known by its URL) until shortly after it. Polls and lists need that; a request that acts on a job does
     not.
     """
 
@@ -42,22 +42,23 @@ def poll_request(job: JobKey, url: str = "") -> OutgoingRequest:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Permission to send one request, which is on record as sent under `sequence`, its place in the order of sending.
-
-    `fence` is that of the lease on a job it holds, greater than those of all leases of the job before; else None.
-    """
+    """Permission to send one request, which is on record as sent."""
 
     request: OutgoingRequest
+
     sequence: int
+    """The number of its record, and its place in the order of sending."""
+
     fence: int | None = None
+    """The number of the lease it holds on a job, higher than those of all earlier leases; None without a lease."""
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """No permission; nothing was written. `until_us` is when asking again may help, 0 for a job never watched.
+    """No permission; the store wrote nothing. `until_us` is when to ask again, 0 for a job never watched.
 
-    "leased": another client polls the job, or gets the list. "budget": spent by those who share it. "cooldown": what
-    the server asked for with a 429.
+    "leased": another client polls the job, or gets the list. "budget": spent by those who share it. "cooldown": the
+    server asked for a pause.
     """
 
     reason: Literal["leased", "budget", "cooldown", "unknown"]
@@ -66,7 +67,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a granted request, and what it shows of jobs: of one for a poll, of many for a list."""
+    """The outcome of a granted request, with observations of one job (a poll) or of many (a list)."""
 
     grant: Grant
     exchange: Exchange
@@ -75,18 +76,20 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """What an answer did: `changed` are the jobs whose state it changed, `seen` the others that it was about.
-
-    `late` says that another client's lease had begun meanwhile: the answer is on record, and changed no job.
-    """
+    """The effect of an answer."""
 
     changed: tuple[JobKey, ...] = ()
+    """The jobs whose state it changed."""
+
     seen: tuple[JobKey, ...] = ()
+    """The other jobs that it was about."""
+
     late: bool = False
+    """Whether another client had taken the lease meanwhile: the answer is on record, and changed no job."""
 
 
 class RequestState(StrEnum):
-    """What became of a request: sent and not answered (yet, or ever), answered or failed, given up by us."""
+    """The state of a request: without an answer (yet, or ever), answered or failed, given up by us."""
 
     SENT = "sent"
     ANSWERED = "answered"
@@ -95,10 +98,10 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request on record: what was sent, by which client, from whose budget, and what came of it.
+    """One request on record, with the client that sent it and the bucket that paid for it.
 
     Until it is answered, its exchange has no status, IDs or duration, and begins when it was granted (`sent_us`). Its
-    moments count both clocks from the epoch, as those of a `SavedJob`.
+    moments count both clocks from the epoch, like those of a `SavedJob`.
     """
 
     exchange: Exchange
@@ -109,7 +112,7 @@ class RequestRecord:
     sent_us: int
 
     def at(self, now: Instant) -> Exchange | None:
-        """Return the exchange with its moment on the clocks of this run; None unless it was answered."""
+        """Return the exchange with its moment on the clocks of this run, which show `now`; None without an answer."""
         if self.state is not RequestState.ANSWERED:
             return None
         started = now.later((self.exchange.started.us - now.us) / 1e6)
@@ -118,7 +121,7 @@ class RequestRecord:
 
 @dataclass(frozen=True, slots=True)
 class ShownJob:
-    """What one exchange showed of one job: `fields` is JSON text as last changed, `changed` whether it did then."""
+    """A job that an exchange showed: its newest `fields` as JSON text, and whether that exchange `changed` them."""
 
     key: JobKey
     changed: bool
@@ -127,20 +130,23 @@ class ShownJob:
 
 @dataclass(frozen=True, slots=True)
 class RequestMatches:
-    """What is known of a request or trace ID: our requests, what they showed, and the jobs it had accepted.
-
-    Where no configured profile's scope knows it, `elsewhere` are the scopes that do.
-    """
+    """The records that have a request ID or trace ID."""
 
     requests: tuple[RequestRecord, ...] = ()
+
     shown: tuple[ShownJob, ...] = ()
+    """The jobs that these requests showed."""
+
     accepted: tuple[JobKey, ...] = ()
+    """The jobs that a request with this ID submitted."""
+
     elsewhere: tuple[Scope, ...] = ()
+    """The scopes that know the ID, where no configured profile's scope does."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseEvidence:
-    """The first and the last request that showed a job in the phase it is in."""
+    """The first and the last request that showed a job in its present phase."""
 
     first: RequestRecord
     last: RequestRecord
@@ -148,24 +154,25 @@ class PhaseEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What a person said about a job: `client` and `at_us` are those of the acknowledgement, else of the note.
-
-    `person` is the name of who of a team acknowledged it, empty where that is oneself.
-    """
+    """The acknowledgement and the note of a job."""
 
     acknowledged: bool
     note: str
+
     client: str
     at_us: int
+    """Which client wrote the acknowledgement (or, without one, the note), and when."""
+
     person: str = ""
+    """The name of the member of a team who acknowledged the job; empty for oneself."""
 
     @property
     def acknowledger(self) -> Acknowledger | None:
-        """Who of a team acknowledged the job, if it is another than oneself."""
+        """The other member of a team who acknowledged the job; None for oneself."""
         return Acknowledger(self.person, self.at_us) if self.acknowledged and self.person else None
 
     def applied_to(self, job: Job) -> Job:
-        """Return a job, acknowledged where it is acknowledged as it is: an end that came later is news."""
+        """Return a job, acknowledged unless it ended after the acknowledgement: then the end is news."""
         overtaken = job.ended is not None and self.at_us < job.ended.us
         if not self.acknowledged or overtaken:
             return job
@@ -184,24 +191,26 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change, by which client and about which jobs (those that are still known).
-
-    `keys` are the jobs that it changed, `seen` those that an answer showed as they were known. `sequence` is that of
-    the request which was answered.
-    """
+    """One change that a client made; jobs deleted since are left out."""
 
     at_us: int
     kind: ChangeKind
     profile: str | None
     client: str
+
     keys: tuple[JobKey, ...]
+    """The jobs that it changed."""
+
     seen: tuple[JobKey, ...] = ()
+    """The jobs that an answer showed as they were."""
+
     sequence: int | None = None
+    """The record of the request that was answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What one chunk of a purge deleted; there may be more to delete while `more`."""
+    """How many rows one chunk of a purge deleted, and whether there may be `more` to delete."""
 
     exchanges: int = 0
     observations: int = 0
@@ -210,7 +219,7 @@ class Purged:
     more: bool = False
 
     def __add__(self, other: "Purged") -> "Purged":
-        """Return what both deleted; there is more when `other`, the later one, says so."""
+        """Return the sums; there is more when `other`, the later chunk, says so."""
         return Purged(
             self.exchanges + other.exchanges,
             self.observations + other.observations,
@@ -222,23 +231,29 @@ class Purged:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The state of the store. `place` is its file or server, `size` in bytes.
-
-    `check` is None unless asked for: then "ok", or the first damage that was found. `unreadable` are then the rows
-    that are left out wherever they are asked for, a text for each table that has some.
-    """
+    """The state of a store."""
 
     place: str
+    """The file or the server."""
+
     size: int
+    """Bytes on disk."""
+
     schema: int
     server_version: str
+
     rows: dict[str, int]
+    """The number of rows of each table."""
+
     check: str | None = None
+    """"ok", or the first damage that a check found; None without a check."""
+
     unreadable: tuple[str, ...] = ()
+    """After a check: a text for each table with rows that cannot be read, which queries leave out."""
 
 
 class NoticeKind(StrEnum):
-    """What a person must be told about the store."""
+    """What happened to the store that a person must hear of."""
 
     IN_MEMORY = "in_memory"
     CORRUPT = "corrupt"
@@ -252,12 +267,13 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One line for a banner; `path` is the file it is about, such as the one set aside.
-
-    `reason` says of a file that cannot be used why, without what jobdeck does about it.
-    """
+    """One line for a banner."""
 
     kind: NoticeKind
     message: str
+
     path: Path | None = None
+    """The file it is about, such as one that was set aside."""
+
     reason: str = ""
+    """Why a file cannot be used, without what jobdeck does about it."""

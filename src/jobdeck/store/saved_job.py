@@ -1,4 +1,4 @@
-"""A job as it is saved, and how its moments come onto the clocks of another run."""
+"""A job as saved, and how its moments are moved to the clocks of another run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,35 +10,35 @@ from jobdeck.domain.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class SavedJob:
-    """The last known state of a job, and who polls it now.
+    """The last known state of a job, and which client polls it now.
 
-    The monotonic clock of the run that saw it is gone, so the moments in `last` count both clocks from the epoch:
-    use `at` for a job to work with. `result_bytes` is the size of its last result, None without one; the result
-    itself is in `last.result` only when results are kept. What is expected of a job, the outage of its profile and its
-    `version` are not remembered.
+    Forecasts, the outage of the profile and the `version` of the job are not saved.
     """
 
     scope: Scope
+
     last: Job
+    """The job, with moments that count both clocks from the epoch, since the monotonic clock of the run that saw it is
+    gone: use `at` for a job to work with. It has a result only where results are kept."""
+
     fence: int
     lease_owner: str | None
     lease_until_us: int | None
+
     watched_us: int | None
+    """Since when it is on the watch list; None when it is not."""
+
     result_bytes: int | None
+    """The size of the last result, None without one."""
 
     def at(self, now: Instant) -> Job:
-        """Return the job with its moments on the clocks of this run, of which `now` is the present."""
+        """Return the job with its moments on the clocks of this run, which show `now`."""
         return _with_moments(self.last, lambda moment: now.later((moment.us - now.us) / 1e6))
 
 
 def from_epoch(us: int) -> Instant:
-    """Return the moment `us` with both clocks counted from the epoch."""
+    """Return the moment `us`, with both clocks counted from the epoch."""
     return Instant(us, us / 1e6)
-
-
-def to_epoch(job: Job) -> Job:
-    """Return the job with moments of any run counted from the epoch: what `SavedJob.last` holds."""
-    return _with_moments(job, lambda moment: from_epoch(moment.us))
 
 
 def _with_moments(job: Job, shift: Callable[[Instant], Instant]) -> Job:

@@ -26,7 +26,9 @@ SIZE = (
 )
 """Asks for the bytes that all tables and their indexes take."""
 
-_CLIENTS = "SELECT name, user_name, seen_us FROM jobdeck.clients WHERE has_session AND jobdeck.may_live(id) ORDER BY id"
+_CLIENTS = (
+    "SELECT name, user_name, opened_us FROM jobdeck.clients WHERE has_session AND jobdeck.may_live(id) ORDER BY id"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from jobdeck.store.postgres.queries import ProfileScopes
 from jobdeck.store.postgres.store import PostgresStore
 
 _ADD_CLIENT = (
-    "INSERT INTO jobdeck.clients (name, user_name, has_session, seen_us) VALUES ($1, $2, $3, jobdeck.now_us())"
-    " ON CONFLICT (name) DO UPDATE SET user_name = $2, has_session = $3, seen_us = excluded.seen_us RETURNING id"
+    "INSERT INTO jobdeck.clients (name, user_name, has_session, opened_us) VALUES ($1, $2, $3, jobdeck.now_us())"
+    " ON CONFLICT (name) DO UPDATE SET user_name = $2, has_session = $3, opened_us = excluded.opened_us RETURNING id"
 )
 
 NO_NOTIFICATIONS = (

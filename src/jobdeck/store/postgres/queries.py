@@ -8,16 +8,19 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.scope import Scope, format_scope
 from jobdeck.domain.text import clean
-from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
+from jobdeck.domain.timeline import TimelineEvent
 from jobdeck.store.columns import (
     END_ID_NAMES,
+    NEED,
+    RECORD_COLUMNS,
     STATE_NAMES,
-    TARGET_COLUMNS,
+    TARGET_NAMES,
+    TIMELINE_NAMES,
     job_from,
     key_from,
     record_from,
-    target_from,
     text,
+    timeline_event_from,
 )
 from jobdeck.store.models import Annotation, PhaseEvidence, RequestMatches, RequestRecord, ShownJob
 from jobdeck.store.postgres.connect import Server, ServerClock, storable
@@ -33,11 +36,8 @@ _END_IDS = (
     )
     for name in END_ID_NAMES
 )
-STATE = ", ".join((*(f"j.{name}" for name in STATE_NAMES), *_END_IDS))
+JOB = ", ".join((*(f"j.{name}" for name in ("added_us", *TARGET_NAMES, *STATE_NAMES)), *_END_IDS))
 """What a query selects for `job_from`."""
-
-TARGET = ", ".join(("j.account_group", "j.job_id", *(f"j.{name}" for name in TARGET_COLUMNS)))
-"""What a query selects for `target_from` after the name of the profile."""
 
 _ADD = (
     "WITH named AS (SELECT unnest($1::text[]) AS name, unnest($2::text[]) AS budget),"
@@ -119,22 +119,21 @@ class ProfileScopes:
 
 
 _SAVED = sql(
-    "SELECT j.scope, j.fence, c.name, j.lease_until_us,"
+    "j.scope, j.fence, c.name, j.lease_until_us,"
     " (SELECT min(w.since_us) FROM jobdeck.watches w WHERE w.job = j.id AND w.user_name = $1), j.result_bytes,"
-    " j.added_us, j.profile, {target}, {state}",
-    target=TARGET,
-    state=STATE,
+    " j.profile, {job}",
+    job=JOB,
 )
 _OWNER = "LEFT JOIN jobdeck.clients c ON c.id = j.lease_owner"
 _LOAD = sql(
-    "{saved}, (SELECT r.body FROM jobdeck.results r WHERE r.job = j.id)"
+    "SELECT k.scope, k.account_group, k.job_id, (SELECT r.body FROM jobdeck.results r WHERE r.job = j.id), {saved}"
     " FROM unnest($2::bigint[], $3::text[], $4::text[]) AS k (scope, account_group, job_id)"
     " JOIN jobdeck.jobs j USING (scope, account_group, job_id) {owner}",
     saved=_SAVED,
     owner=_OWNER,
 )
 _JOBS = sql(
-    "{saved} FROM jobdeck.jobs j {owner} WHERE j.scope = ANY($2::bigint[])"
+    "SELECT {saved} FROM jobdeck.jobs j {owner} WHERE j.scope = ANY($2::bigint[])"
     " ORDER BY j.active_us DESC, j.id DESC LIMIT $3",
     saved=_SAVED,
     owner=_OWNER,
@@ -142,10 +141,9 @@ _JOBS = sql(
 _MINE = "($1::text IS NULL OR w.user_name = $1) AND j.scope = ANY($2::bigint[])"
 _WATCHERS = "(SELECT array_agg(DISTINCT x.user_name ORDER BY x.user_name) FROM jobdeck.watches x WHERE x.job = j.id)"
 _WATCHED = sql(
-    "SELECT {watchers}, j.scope, j.added_us, w.profile, (SELECT r.body FROM jobdeck.results r WHERE r.job = j.id),"
-    " {target}, {state} FROM jobdeck.watches w JOIN jobdeck.jobs j ON j.id = w.job WHERE {mine}",
-    target=TARGET,
-    state=STATE,
+    "SELECT {watchers}, (SELECT r.body FROM jobdeck.results r WHERE r.job = j.id), j.scope, w.profile, {job}"
+    " FROM jobdeck.watches w JOIN jobdeck.jobs j ON j.id = w.job WHERE {mine}",
+    job=JOB,
     watchers=_WATCHERS,
     mine=_MINE,
 )
@@ -156,13 +154,9 @@ _OF = (
 _IN_ORDER = " ORDER BY w.seq"
 _NEEDIEST = sql(
     " AND w.seq IN (SELECT w.seq FROM jobdeck.watches w JOIN jobdeck.jobs j ON j.id = w.job"
-    " LEFT JOIN jobdeck.annotations a ON a.job = j.id WHERE {mine} ORDER BY CASE"
-    " WHEN a.acknowledged AND (j.ended_seen_us IS NULL OR a.at_us >= j.ended_seen_us) THEN 5"
-    " WHEN j.phase = 'failed' THEN 0 WHEN j.phase = 'partial' THEN 1"
-    " WHEN j.observed_us IS NULL OR j.phase = 'queued' THEN 3"
-    " WHEN j.phase IN ('succeeded', 'cancelled') THEN 4 ELSE 2 END,"
-    " coalesce(j.ended_seen_us, j.changed_us, j.added_us) DESC, w.seq LIMIT $3)",
+    " LEFT JOIN jobdeck.annotations a ON a.job = j.id WHERE {mine} ORDER BY {need} LIMIT $3)",
     mine=_MINE,
+    need=NEED,
 )
 _COUNTED = sql(
     "SELECT j.scope, w.profile, count(DISTINCT j.id) FROM jobdeck.watches w JOIN jobdeck.jobs j ON j.id = w.job"
@@ -171,16 +165,16 @@ _COUNTED = sql(
 )
 _ONE_JOB = "(SELECT id FROM jobdeck.jobs WHERE scope = $1 AND account_group = $2 AND job_id = $3)"
 _TIMELINE = sql(
-    "SELECT at_us, kind, stage, phase_before, phase_after, words, request_id, trace_id FROM jobdeck.timeline"
-    " WHERE job = {job} ORDER BY id",
+    "SELECT {columns} FROM jobdeck.timeline WHERE job = {job} ORDER BY id",
+    columns=", ".join(TIMELINE_NAMES),
     job=_ONE_JOB,
 )
 _EVIDENCE = sql("SELECT first_shown, last_shown FROM jobdeck.jobs WHERE id = {job}", job=_ONE_JOB)
-_REQUESTS = (
-    "SELECT e.scope, e.profile, s.name, coalesce(c.name, '?'), e.state, e.bucket, e.sent_us, j.account_group, j.job_id,"
-    " e.method, e.url, e.started_us, e.duration_us, e.http_status, e.request_id, e.body_request_id, e.trace_id, e.size,"
-    " e.problem, e.seq FROM jobdeck.exchanges e JOIN jobdeck.scopes s ON s.id = e.scope"
-    " LEFT JOIN jobdeck.clients c ON c.id = e.client LEFT JOIN jobdeck.jobs j ON j.id = e.job"
+_REQUESTS = sql(
+    "SELECT e.scope, e.profile, s.name, coalesce(c.name, '?'), {columns}"
+    " FROM jobdeck.exchanges e JOIN jobdeck.scopes s ON s.id = e.scope"
+    " LEFT JOIN jobdeck.clients c ON c.id = e.client LEFT JOIN jobdeck.jobs j ON j.id = e.job",
+    columns=RECORD_COLUMNS,
 )
 _OF_JOB = sql(
     "WITH one AS (SELECT {job} AS id) {requests} WHERE e.seq IN ("
@@ -238,12 +232,13 @@ class Queries:
         wanted = list(dict.fromkeys(keys))
         await self._scopes.require(key.profile for key in wanted)
         rows = await self._server.rows(_LOAD, self._user, *self._scopes.parts(wanted))
-        found = {(row[0], row[8], row[9]): row for row in rows}
+        found = {(scope, group, id_): (result, row) for scope, group, id_, result, *row in rows}
         saved: dict[JobKey, SavedJob] = {}
         for key in wanted:
-            row = found.get((self._scopes.rows[key.profile], key.account_group or "", key.id))
-            if row is not None:
-                saved[key] = self._saved_from(row[:-1], row[-1], key.profile)
+            place = (self._scopes.rows[key.profile], key.account_group or "", key.id)
+            if place in found:
+                result, row = found[place]
+                saved[key] = self._saved_from(row, result, key.profile)
         return saved
 
     async def jobs(self, profile: str | None, limit: int) -> tuple[SavedJob, ...]:
@@ -268,11 +263,10 @@ class Queries:
             return Instant(here, now.mono + (here - now.us) / 1e6)
 
         found: dict[JobKey, Job] = {}
-        for watchers, scope, added_us, profile, result, *rest in rows:
-            target = target_from((self._scopes.name(scope, profile), *rest[:8]))
+        for watchers, result, scope, profile, *values in rows:
+            job = job_from(self._scopes.name(scope, profile), values, result, moment)
             if everyone:
-                target = replace(target, watched_by=tuple(map(clean, watchers)))
-            job = job_from(target, added_us, tuple(rest[8:]), result, moment)
+                job = replace(job, target=replace(job.target, watched_by=tuple(map(clean, watchers))))
             found.setdefault(job.key, job)
         return tuple(job for key, job in found.items() if of is None or key in of)
 
@@ -289,18 +283,7 @@ class Queries:
         """See `Store.timeline`."""
         await self._scopes.require([key.profile])
         rows = await self._server.rows(_TIMELINE, self._scopes.rows[key.profile], key.account_group or "", key.id)
-        return tuple(
-            TimelineEvent(
-                at_us=self._clock.here(at_us),
-                kind=TimelineEventKind(kind),
-                text=clean(words),
-                stage=text(stage),
-                before=text(before),
-                after=text(after),
-                request_id=text(request_id) or text(trace_id),
-            )
-            for at_us, kind, stage, before, after, words, request_id, trace_id in rows
-        )
+        return tuple(timeline_event_from(row, self._moment) for row in rows)
 
     async def requests(self, key: JobKey, limit: int) -> tuple[RequestRecord, ...]:
         """See `Store.requests`."""
@@ -312,7 +295,7 @@ class Queries:
     async def records(self, sequences: Iterable[int]) -> dict[int, RequestRecord]:
         """See `Store.records`."""
         rows = await self._server.rows(_BY_SEQUENCE, list(sequences))
-        return {row[-1]: self._record_from(row) for row in rows}
+        return {row["seq"]: self._record_from(row) for row in rows}
 
     async def all_requests(self, profile: str | None, limit: int) -> tuple[RequestRecord, ...]:
         """See `Store.all_requests`."""
@@ -378,15 +361,9 @@ class Queries:
         return key_from(self._scopes.name(scope, profile), account_group, id_)
 
     def _saved_from(self, row: Sequence[Any], result: str | None, profile: str | None) -> SavedJob:
-        scope, fence, owner, lease_until_us, watched_us, result_bytes, added_us, saved_profile = row[:8]
+        scope, fence, owner, lease_until_us, watched_us, result_bytes, saved_profile, *values = row
         name = profile or self._scopes.name(scope, saved_profile)
-        job = job_from(
-            target_from((name, *row[8:16])),
-            added_us,
-            tuple(row[16:]),
-            result,
-            lambda us: from_epoch(self._clock.here(us)),
-        )
+        job = job_from(name, values, result, self._moment)
         return SavedJob(
             scope=self._scopes.scopes[scope],
             last=job,
@@ -398,6 +375,8 @@ class Queries:
         )
 
     def _record_from(self, row: Sequence[Any], profile: str | None = None) -> RequestRecord:
-        scope, sent_through, *rest = row
-        name = profile or self._scopes.name(scope, sent_through)
-        return record_from((name, *rest), lambda us: from_epoch(self._clock.here(us)))
+        scope, sent_through, scope_name, client, *values = row
+        return record_from(profile or self._scopes.name(scope, sent_through), scope_name, client, values, self._moment)
+
+    def _moment(self, us: int) -> Instant:
+        return from_epoch(self._clock.here(us))

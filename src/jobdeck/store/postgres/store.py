@@ -98,6 +98,10 @@ _UNWATCH = (
     " logged AS (SELECT jobdeck.log_change($1, 'unwatched', scope, array_agg(id)) FROM gone GROUP BY scope)"
     " SELECT DISTINCT scope, account_group, job_id, profile FROM gone, (SELECT count(*) FROM logged) l"
 )
+_SET_COOLDOWN = (
+    "INSERT INTO jobdeck.budgets AS b (scope, bucket, interval_us, burst, blocked_until_us) VALUES ($1, $2, $3, $4, $5)"
+    " ON CONFLICT (scope, bucket) DO UPDATE SET blocked_until_us = greatest(b.blocked_until_us, $5)"
+)
 _CLAIM_EVENT = (
     "WITH one AS (SELECT id, scope FROM jobdeck.jobs WHERE scope = $1 AND account_group = $2 AND job_id = $3),"
     " new AS (INSERT INTO jobdeck.notifications (job, event, who, at_us)"
@@ -260,6 +264,12 @@ class PostgresStore:
         statement = "SELECT per_minute FROM jobdeck.budgets WHERE scope = $1 AND bucket = $2"
         found: int | None = await self._server.value(statement, self._scopes.budgets[profile], bucket)
         return found
+
+    async def set_cooldown(self, profile: str, bucket: str, until_us: int) -> None:
+        await self._scopes.require([profile])
+        rate = Rate.of(DEFAULT_PER_MINUTE)
+        values = (self._scopes.budgets[profile], bucket, rate.interval_us, rate.burst, self._clock.there(until_us))
+        await self._write(_SET_COOLDOWN, *values)
 
     async def claim(self, requests: Sequence[OutgoingRequest]) -> tuple[Grant | Denied, ...]:
         # Not cancelled with who waits: what was granted to a waiter who has gone is released.

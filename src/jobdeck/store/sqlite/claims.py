@@ -26,9 +26,14 @@ _LEASE = (
 _TAKE_LEASE = "UPDATE jobs SET fence = ?, lease_owner = ?, lease_until_us = ? WHERE seq = ?"
 _RENEW = "UPDATE jobs SET lease_until_us = ? WHERE fence = ? AND seq = (SELECT job FROM exchanges WHERE seq = ?)"
 _OTHERS_LIST = "SELECT until_us FROM list_leases WHERE scope = ? AND url = ? AND client <> ?"
+_HOLD_LIST = "INSERT OR REPLACE INTO list_leases (scope, url, client, until_us) VALUES (?, ?, ?, ?)"
 _SPEND = (
     "INSERT INTO budgets (scope, bucket, client, tat_us) VALUES (?1, ?2, ?3, ?4)"
     " ON CONFLICT DO UPDATE SET client = ?3, tat_us = ?4"
+)
+_SET_COOLDOWN = (
+    "INSERT INTO budgets (scope, bucket, client, blocked_until_us) VALUES (?1, ?2, ?3, ?4)"
+    " ON CONFLICT DO UPDATE SET client = ?3, blocked_until_us = max(blocked_until_us, ?4)"
 )
 _SEND = (
     "INSERT INTO exchanges (scope, profile, client, job, bucket, state, sent_us, method, url)"
@@ -71,12 +76,11 @@ def release(session: Session, grants: Sequence[Grant]) -> None:
         log(session, ChangeKind.ABANDONED, scope, () if job is None else job[:1], exchange=grant.sequence)
 
 
-def end_lease(session: Session, job: int, fence: int) -> bool:
-    """End the lease that was taken under `fence`; returns False when another was taken since."""
+def end_lease(session: Session, job: int, fence: int) -> None:
+    """End the lease that was taken under `fence`, unless another was taken since."""
     session.connection.execute(
         "UPDATE jobs SET lease_owner = NULL, lease_until_us = NULL WHERE seq = ? AND fence = ?", (job, fence)
     )
-    return bool(session.connection.changes())
 
 
 def set_limits(session: Session, profile: str, per_minute: Mapping[str, int], *, assumed: bool) -> None:
@@ -104,12 +108,10 @@ def limit(connection: apsw.Connection, profile: str, bucket: str) -> int | None:
     return first(rows, lambda row: _limit_from(row[0]))
 
 
-def set_cooldown(session: Session, scope: int, bucket: str, until_us: int) -> None:
-    """Let nothing through a bucket until `until_us`."""
-    session.connection.execute(
-        "UPDATE budgets SET blocked_until_us = max(blocked_until_us, ?), client = ? WHERE scope = ? AND bucket = ?",
-        (until_us, session.client, scope, bucket),
-    )
+def set_cooldown(session: Session, profile: str, bucket: str, until_us: int) -> None:
+    """See `Store.set_cooldown`."""
+    values = (budget_row(session, profile), bucket, session.client, until_us)
+    session.connection.execute(_SET_COOLDOWN, values)
 
 
 def _lease_job(session: Session, request: OutgoingRequest, key: JobKey) -> Grant | Denied:
@@ -137,16 +139,8 @@ def _lease_list(session: Session, request: OutgoingRequest) -> Grant | Denied:
     decided = _send_without_lease(session, request)
     if isinstance(decided, Grant):
         connection.execute("DELETE FROM list_leases WHERE scope = ? AND until_us < ?", (scope, now_us - _LEASE_US))
-        hold_list(session, request, now_us + _LEASE_US)
+        connection.execute(_HOLD_LIST, (scope, request.url, session.client, now_us + _LEASE_US))
     return decided
-
-
-def hold_list(session: Session, request: OutgoingRequest, until_us: int) -> None:
-    """Let no other client get a list until `until_us`."""
-    values = (scope_row(session, request.profile), request.url, session.client, until_us)
-    session.connection.execute(
-        "INSERT OR REPLACE INTO list_leases (scope, url, client, until_us) VALUES (?, ?, ?, ?)", values
-    )
 
 
 def _send_without_lease(session: Session, request: OutgoingRequest) -> Grant | Denied:

@@ -36,8 +36,8 @@ _MOST_REOPENED = 3
 class Session:
     """What an operation works with inside its transaction; `client` is the row of who we are, `name` the name.
 
-    `applied` are the jobs whose rows this run has read for an answer, and written: damage in a row may have left its
-    digests as they were.
+    `decoded` are the rows of jobs that this run has decoded for an answer, and so knows to be sound: the digests of a
+    damaged row may be as they were.
     """
 
     connection: apsw.Connection
@@ -45,7 +45,7 @@ class Session:
     name: str
     keep_results: bool
     now_us: Callable[[], int]
-    applied: set[int] = field(default_factory=set)
+    decoded: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,63 +10,60 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
-from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
-from jobdeck.store.columns import Row, job_from, lenient, target_from, text, whole
+from jobdeck.domain.timeline import TimelineEvent
+from jobdeck.store.columns import NEED, TIMELINE_NAMES, Row, job_from, lenient, text, timeline_event_from
 from jobdeck.store.saved_job import SavedJob
 from jobdeck.store.sql import sql
 from jobdeck.store.sqlite.checking import unreadable
-from jobdeck.store.sqlite.lookups import KEY_AND_TARGET, STATE_COLUMNS, first, job_row, readable
+from jobdeck.store.sqlite.lookups import JOB, first, job_row, readable
 from jobdeck.store.sqlite.scopes import NAMES
 
 _COLUMNS = sql(
-    "SELECT s.name, j.fence, c.name, j.lease_until_us,"
-    " (SELECT min(CAST(w.since_us AS INTEGER)) FROM watches w WHERE w.job = j.seq), j.result_bytes, j.added_us,"
-    " {target}, {state}",
-    target=KEY_AND_TARGET,
-    state=STATE_COLUMNS,
+    "s.name, j.fence, c.name, j.lease_until_us,"
+    " (SELECT min(CAST(w.since_us AS INTEGER)) FROM watches w WHERE w.job = j.seq), j.result_bytes, n.name, {job}",
+    job=JOB,
 )
 _JOINED = " JOIN scopes s ON s.id = j.scope LEFT JOIN clients c ON c.id = j.lease_owner"
 _ONE = sql(
-    "{columns}, (SELECT r.body FROM results r WHERE r.job = j.seq)"
+    "SELECT (SELECT r.body FROM results r WHERE r.job = j.seq), {columns}"
     " FROM profile_scopes n JOIN jobs j ON j.scope = n.scope {joined}"
     " WHERE n.name = ? AND j.account_group = ? AND j.job_id = ?",
     columns=_COLUMNS,
     joined=_JOINED,
 )
 _WATCHED = sql(
-    "{names} SELECT j.added_us, (SELECT r.body FROM results r WHERE r.job = j.seq), {target}, {state}"
+    "{names} SELECT (SELECT r.body FROM results r WHERE r.job = j.seq), n.name, {job}"
     " FROM watches w JOIN jobs j ON j.seq = w.job JOIN names n ON n.profile = w.profile",
     names=NAMES,
-    target=KEY_AND_TARGET,
-    state=STATE_COLUMNS,
+    job=JOB,
 )
 _IN_ORDER = " ORDER BY w.seq"
-_NEEDIEST = (
+_NEEDIEST = sql(
     " WHERE w.seq IN (SELECT w.seq FROM watches w JOIN jobs j ON j.seq = w.job JOIN names n ON n.profile = w.profile"
-    " LEFT JOIN annotations a ON a.job = j.seq ORDER BY CASE"
-    " WHEN a.acknowledged AND (j.ended_seen_us IS NULL OR a.at_us >= j.ended_seen_us) THEN 5"
-    " WHEN j.phase = 'failed' THEN 0 WHEN j.phase = 'partial' THEN 1"
-    " WHEN j.observed_us IS NULL OR j.phase = 'queued' THEN 3"
-    " WHEN j.phase IN ('succeeded', 'cancelled') THEN 4 ELSE 2 END,"
-    " coalesce(j.ended_seen_us, j.changed_us, j.added_us) DESC, w.seq LIMIT ?)"
+    " LEFT JOIN annotations a ON a.job = j.seq ORDER BY {need} LIMIT ?)",
+    need=NEED,
 )
-"""The order of need (`domain/attention.py`), as far as rows tell it before they are read: sorting 10,000 takes 20 ms,
-reading them 300."""
+"""Sorting 10,000 rows takes 20 ms, reading them 300."""
 
 _COUNTED = (
     "SELECT n.name, c.jobs FROM (SELECT profile, count(*) AS jobs FROM watches GROUP BY profile) c"
     " JOIN profile_names n ON n.profile = c.profile"
 )
-_MANY = NAMES + _COLUMNS + " FROM jobs j JOIN names n ON n.profile = j.profile" + _JOINED
+_MANY = sql(
+    "{names} SELECT {columns} FROM jobs j JOIN names n ON n.profile = j.profile {joined}",
+    names=NAMES,
+    columns=_COLUMNS,
+    joined=_JOINED,
+)
 _ALL = _MANY + " ORDER BY j.active_us DESC, j.seq DESC LIMIT ?"
 _NAMED = _MANY + " WHERE n.name = ? ORDER BY j.active_us DESC, j.seq DESC LIMIT ?"
-_OF_PROFILE = (
-    _COLUMNS
-    + " FROM profile_scopes n JOIN jobs j ON j.scope = n.scope"
-    + _JOINED
-    + " WHERE n.name = ? ORDER BY j.active_us DESC, j.seq DESC LIMIT ?"
+_OF_PROFILE = sql(
+    "SELECT {columns} FROM profile_scopes n JOIN jobs j ON j.scope = n.scope {joined}"
+    " WHERE n.name = ? ORDER BY j.active_us DESC, j.seq DESC LIMIT ?",
+    columns=_COLUMNS,
+    joined=_JOINED,
 )
-_LINES = "SELECT at_us, kind, stage, phase_before, phase_after, words, request_id, trace_id FROM timeline"
+_LINES = sql("SELECT {columns} FROM timeline", columns=", ".join(TIMELINE_NAMES))
 _TIMELINE = f"{_LINES} WHERE job = ? ORDER BY seq"
 
 
@@ -75,7 +72,7 @@ def load(connection: apsw.Connection, keys: Iterable[JobKey]) -> dict[JobKey, Sa
     found: dict[JobKey, SavedJob] = {}
     for key in keys:
         rows = connection.execute(_ONE, (key.profile, key.account_group or "", key.id))
-        saved = first(rows, lambda row: _saved_from(row[:-1], _optional_text(row[-1])))
+        saved = first(rows, lambda row: _saved_from(row[1:], _optional_text(row[0])))
         if saved is not None:
             found[key] = saved
     return found
@@ -90,7 +87,8 @@ def watched(connection: apsw.Connection, now: Instant, most: int | None = None) 
         return Instant(us, now.mono + (us - now.us) / 1e6)
 
     def make(row: Row) -> Job:
-        return job_from(target_from(row[2:11]), row[0], row[11:], _optional_text(row[1]), moment)
+        result, profile, *values = row
+        return job_from(profile, values, _optional_text(result), moment)
 
     found: dict[JobKey, Job] = {}
     needed, limit = ("", ()) if most is None else (_NEEDIEST, (most,))
@@ -135,30 +133,16 @@ def unreadable_rows(connection: apsw.Connection) -> tuple[str, ...]:
 
 
 def _saved_from(row: Row, result: str | None = None) -> SavedJob:
-    scope, fence, owner, lease_until_us, watched_us, result_bytes, added_us = row[:7]
+    scope, fence, owner, lease_until_us, watched_us, result_bytes, profile, *values = row
     return SavedJob(
         scope=parse_scope(clean(scope)),
-        last=job_from(target_from(row[7:16]), added_us, row[16:], result),
+        last=job_from(profile, values, result),
         fence=lenient(fence) or 0,
         lease_owner=text(owner),
         # How its polling stands is no reason to go without the job.
         lease_until_us=lenient(lease_until_us),
         watched_us=None if watched_us is None else lenient(watched_us) or 0,
         result_bytes=lenient(result_bytes),
-    )
-
-
-def timeline_event_from(row: Row) -> TimelineEvent:
-    """Return an event of a timeline from its row; one ID is given to support, the request's or else the trace's."""
-    at_us, kind, stage, before, after, words, request_id, trace_id = row
-    return TimelineEvent(
-        at_us=whole(at_us),
-        kind=TimelineEventKind(kind),
-        text=clean(words),
-        stage=text(stage),
-        before=text(before),
-        after=text(after),
-        request_id=text(request_id) or text(trace_id),
     )
 
 

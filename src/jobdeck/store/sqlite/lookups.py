@@ -12,7 +12,7 @@ from jobdeck.store.columns import (
     END_ID_NAMES,
     ROW_FAULTS,
     STATE_NAMES,
-    TARGET_COLUMNS,
+    TARGET_NAMES,
     Row,
     numbers_text,
     state_values,
@@ -28,11 +28,11 @@ from jobdeck.store.sqlite.scopes import add_scopes
 
 T = TypeVar("T")
 
-KEY_AND_TARGET: str = ", ".join(("n.name", "j.account_group", "j.job_id", *(f"j.{name}" for name in TARGET_COLUMNS)))
-"""What a query selects for `target_from`; `n.name` is the name that the job's profile is shown as."""
+TARGET = ", ".join(f"j.{name}" for name in TARGET_NAMES)
+"""What a query selects for `target_from`."""
 
-# A place in the order of sending behind every request on record, which only damage gives, would let no answer count.
-_SEQUENCE = (
+# Only damage gives a sequence above that of every request on record; then no answer would count as newer.
+SEQUENCE = (
     "CASE WHEN j.sequence <= (SELECT seq FROM sqlite_sequence WHERE name = 'exchanges') THEN j.sequence ELSE 0 END"
 )
 # The timeline outlives the exchanges of a job, and is slower to look through.
@@ -45,7 +45,9 @@ _END_IDS = (
     )
     for name in END_ID_NAMES
 )
-STATE_COLUMNS = ", ".join((*(_SEQUENCE if name == "sequence" else f"j.{name}" for name in STATE_NAMES), *_END_IDS))
+JOB = ", ".join(
+    ("j.added_us", TARGET, *(SEQUENCE if name == "sequence" else f"j.{name}" for name in STATE_NAMES), *_END_IDS)
+)
 """What a query selects for `job_from`."""
 
 _JOB = (
@@ -109,33 +111,35 @@ def known_job(connection: apsw.Connection, key: JobKey) -> tuple[int, int]:
 
 
 def with_readable_row(session: Session, key: JobKey, work: Callable[[], T]) -> T:
-    """Run work on a job's row; where that row cannot be read, forget what is remembered of the job and run it again."""
+    """Run work on a job's row; if the row cannot be read, reset it and run the work again."""
     try:
         return work()
     except ROW_FAULTS:
         found = job_row(session.connection, key)
         if found is None:
             raise
-        _reset(session, found[0])
+        reset_job(session, found[0])
         return work()
 
 
-def _reset(session: Session, seq: int) -> None:
-    """Forget all of a job's row but which job it is: its next answer is taken like its first."""
+def reset_job(session: Session, seq: int) -> None:
+    """Clear the row of a job except for its key: its next answer is taken like its first.
+
+    A sound fence stays, so that an answer which is on its way does not count as late.
+    """
     connection, now_us = session.connection, session.now_us()
     fresh = Job(Target(JobKey("", None, ""), "", ""), added=from_epoch(now_us))
     values: dict[str, object] = dict.fromkeys((*BESIDE_STATE, "lease_owner", "lease_until_us"))
     values |= zip(STATE_NAMES, state_values(fresh), strict=True)
-    values |= {"fence": 0}
     if first(connection.execute(_ACCEPTED, (seq,)), _accepted_from) is None:
         values |= {"accepted_request_id": None, "accepted_trace_id": None, "batch": None, "accepted": 0}
     columns = ", ".join(f"{name} = ?" for name in values)
     connection.execute(sql("UPDATE jobs SET {columns} WHERE seq = ?", columns=columns), (*values.values(), seq))
     connection.execute("UPDATE jobs SET kind = resource WHERE seq = ?", (seq,))
-    for name in ("added_us", "active_us"):
-        sound = sql("typeof({name}) = 'integer' AND {name} BETWEEN 0 AND ?1", name=name)
+    for name, mended in (("added_us", now_us), ("active_us", now_us), ("fence", 0)):
+        sound = sql("typeof({name}) = 'integer' AND {name} BETWEEN 0 AND ?3", name=name)
         mend = sql("UPDATE jobs SET {name} = ?1 WHERE seq = ?2 AND NOT ({sound})", name=name, sound=sound)
-        connection.execute(mend, (now_us, seq))
+        connection.execute(mend, (mended, seq, now_us))
 
 
 def one(connection: apsw.Connection, sql: str, bindings: tuple[int | str, ...]) -> Row:

@@ -8,7 +8,7 @@ import apsw
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
-from jobdeck.store.columns import Row, key_from, record_from, text
+from jobdeck.store.columns import RECORD_COLUMNS, Row, key_from, record_from, text
 from jobdeck.store.models import PhaseEvidence, RequestMatches, RequestRecord, ShownJob
 from jobdeck.store.sql import sql
 from jobdeck.store.sqlite.checking import unreadable
@@ -20,11 +20,11 @@ FAILURES_AMONG = 20_000
 
 _REQUESTS = sql(
     "{names}"
-    " SELECT n.name, s.name, c.name, e.state, e.bucket, e.sent_us, j.account_group, j.job_id, e.method, e.url,"
-    " e.started_us, e.duration_us, e.http_status, e.request_id, e.body_request_id, e.trace_id, e.size, e.problem, e.seq"
+    " SELECT n.name, s.name, c.name, {columns}"
     " FROM exchanges e CROSS JOIN names n ON n.profile = e.profile JOIN scopes s ON s.id = e.scope"
     " JOIN clients c ON c.id = e.client LEFT JOIN jobs j ON j.seq = e.job",
     names=NAMES,
+    columns=RECORD_COLUMNS,
 )
 _OF_JOB = sql(
     "{requests} WHERE e.seq IN ("
@@ -79,7 +79,7 @@ def requests(connection: apsw.Connection, key: JobKey, limit: int) -> tuple[Requ
     found = job_row(connection, key)
     if found is None:
         return ()
-    records = readable(connection.execute(_OF_JOB, (found[0], limit)), record_from)
+    records = readable(connection.execute(_OF_JOB, (found[0], limit)), _record_from)
     # Sent through another profile of the same scope, they are about the same job.
     return tuple(
         record if record.exchange.job is None else replace(record, exchange=replace(record.exchange, job=key))
@@ -94,7 +94,7 @@ def records(connection: apsw.Connection, sequences: Iterable[int]) -> dict[int, 
 
 def all_requests(connection: apsw.Connection, profile: str | None, limit: int) -> tuple[RequestRecord, ...]:
     """See `Store.all_requests`."""
-    return tuple(readable(connection.execute(_ALL, (profile, limit)), record_from))
+    return tuple(readable(connection.execute(_ALL, (profile, limit)), _record_from))
 
 
 def failures(
@@ -102,7 +102,7 @@ def failures(
 ) -> tuple[RequestRecord, ...]:
     """See `Store.failures`."""
     rows = connection.execute(_FAILURES, (profile, *between, limit, FAILURES_AMONG))
-    return tuple(readable(rows, record_from))
+    return tuple(readable(rows, _record_from))
 
 
 def find_request(connection: apsw.Connection, id_: str, limit: int) -> RequestMatches:
@@ -131,12 +131,17 @@ def phase_evidence(connection: apsw.Connection, key: JobKey) -> PhaseEvidence | 
 
 def unreadable_rows(connection: apsw.Connection) -> tuple[str, ...]:
     """Return which requests on record cannot be read."""
-    found = unreadable(connection, "exchanges", _REQUESTS, record_from, "e.seq")
+    found = unreadable(connection, "exchanges", _REQUESTS, _record_from, "e.seq")
     return (found,) if found else ()
 
 
 def _record(connection: apsw.Connection, sequence: int) -> RequestRecord | None:
-    return first(connection.execute(_BY_SEQUENCE, (sequence,)), record_from)
+    return first(connection.execute(_BY_SEQUENCE, (sequence,)), _record_from)
+
+
+def _record_from(row: Row) -> RequestRecord:
+    profile, scope, client, *values = row
+    return record_from(profile, scope, client, values)
 
 
 def _shown_from(row: Row) -> ShownJob:

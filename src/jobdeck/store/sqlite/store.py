@@ -104,6 +104,9 @@ class SqliteStore:
     async def limit(self, profile: str, bucket: str) -> int | None:
         return await self._read(lambda connection: claims.limit(connection, profile, bucket))
 
+    async def set_cooldown(self, profile: str, bucket: str, until_us: int) -> None:
+        await self._write(lambda session: claims.set_cooldown(session, profile, bucket, until_us))
+
     async def claim(self, requests: Sequence[OutgoingRequest]) -> tuple[Grant | Denied, ...]:
         decided = await self._write(lambda session: claims.claim(session, requests), _releasing)
         self._leases.add(one for one in decided if isinstance(one, Grant))

@@ -8,17 +8,18 @@ import apsw
 
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean
-from jobdeck.store.columns import Row, key_from, target_from, whole, word
+from jobdeck.store.columns import TARGET_NAMES, Row, key_from, target_from, target_values, whole, word
 from jobdeck.store.models import Annotation, ChangeKind
 from jobdeck.store.sql import sql
 from jobdeck.store.sqlite.checking import unreadable
 from jobdeck.store.sqlite.database import Session
-from jobdeck.store.sqlite.lookups import KEY_AND_TARGET, first, job_row, known_job, log, profile_rows, readable
+from jobdeck.store.sqlite.lookups import TARGET, first, job_row, known_job, log, profile_rows, readable
 
-_ADD_JOB = (
-    "INSERT INTO jobs (scope, profile, client, account_group, job_id, provider, resource, kind,"
-    " accepted_request_id, accepted_trace_id, accepted, batch, added_us, active_us)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_JOB = sql(
+    "INSERT INTO jobs (scope, profile, client, kind, added_us, active_us, {target})"
+    " VALUES (?, ?, ?, ?, ?, ?, {values})",
+    target=", ".join(TARGET_NAMES),
+    values=", ".join("?" * len(TARGET_NAMES)),
 )
 _ACCEPTED = (
     "UPDATE jobs SET accepted_request_id = coalesce(accepted_request_id, ?2),"
@@ -51,10 +52,10 @@ _NOTE = (
 )
 
 _WITHOUT_ORIGIN = sql(
-    "SELECT w.seq, coalesce(x.note, ''), {target} FROM configured n JOIN scopes s ON s.name = n.unplaced"
+    "SELECT w.seq, coalesce(x.note, ''), n.name, {target} FROM configured n JOIN scopes s ON s.name = n.unplaced"
     " CROSS JOIN jobs j ON j.scope = s.id JOIN watches w ON w.job = j.seq LEFT JOIN annotations x ON x.job = j.seq"
     " ORDER BY w.seq",
-    target=KEY_AND_TARGET,
+    target=TARGET,
 )
 """Watched jobs of scopes that have no origin, as all were once.
 
@@ -108,8 +109,9 @@ def adopt_watches(session: Session) -> None:
     """
 
     def make(row: Row) -> tuple[int, str, Target]:
-        target = replace(target_from(row[2:]), accepted_request_id=None, accepted_trace_id=None)
-        return whole(row[0]), clean(row[1] or "", lines=True), target
+        watch, note, profile, *values = row
+        target = replace(target_from(profile, values), accepted_request_id=None, accepted_trace_id=None)
+        return whole(watch), clean(note or "", lines=True), target
 
     for row, note, wanted in tuple(readable(session.connection.execute(_WITHOUT_ORIGIN), make)):
         watch(session, [wanted], listed=True)
@@ -219,10 +221,9 @@ def _known(session: Session, keys: Iterable[JobKey]) -> Iterable[tuple[int, int]
 
 
 def _add_job(session: Session, target: Target, now_us: int) -> tuple[int, int]:
-    key, (scope, profile) = target.key, profile_rows(session, target.key.profile)
-    named = (key.account_group or "", key.id, target.provider, target.resource, target.resource)
-    ids = (target.accepted_request_id, target.accepted_trace_id, int(target.accepted), target.batch or None)
-    session.connection.execute(_ADD_JOB, (scope, profile, session.client, *named, *ids, now_us, now_us))
+    scope, profile = profile_rows(session, target.key.profile)
+    values = (scope, profile, session.client, target.resource, now_us, now_us, *target_values(target))
+    session.connection.execute(_ADD_JOB, values)
     return session.connection.last_insert_rowid(), scope
 
 

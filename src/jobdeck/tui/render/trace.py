@@ -73,7 +73,7 @@ def _words(moment: TimelineEvent) -> str:
             return moment.text
         case TimelineEventKind.RECOVERED:
             return f"reachable again {moment.text}".rstrip()
-        case TimelineEventKind.PROBLEM | TimelineEventKind.ACCEPTED | TimelineEventKind.WATCHED:
+        case TimelineEventKind.PROBLEM:
             return ""
 
 

@@ -26,7 +26,7 @@ CREATE TABLE clients (
   name        text    NOT NULL UNIQUE,
   user_name   text    NOT NULL,
   has_session boolean NOT NULL,
-  seen_us     bigint  NOT NULL
+  opened_us   bigint  NOT NULL
 );
 
 CREATE TABLE jobs (
@@ -380,20 +380,18 @@ BEGIN
                      array_remove(ARRAY[(g->>'job')::bigint], NULL)) FROM jsonb_array_elements(gone) g;
 END $$;
 
--- Records answers, each {sequence, fence, scope, profile, budget, bucket, cooldown, exchange, job, poll, updates, repeats}:
--- `updates` are rows of jobs with the `version` they were read in, `repeats` jobs of which only the moment changes.
--- Returns for each whether it came too late; NULL, and nothing is written, when a job is not in that version any more.
-CREATE FUNCTION complete(a_client integer, answers jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+-- Records answers, each as store/postgres/complete.py makes it of what was read: `updates` are rows of jobs, `repeats`
+-- jobs of which only the moment changes, each with the `version` it was read in; `order` is the request's place in the
+-- order of sending; `noted` are the jobs that the answer showed, `news` and `seen` go to the change log. Returns false,
+-- and writes nothing, when a job is not in that version any more, or the lease has ended meanwhile.
+CREATE FUNCTION complete(a_client integer, answers jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   one      jsonb;
   item     jsonb;
-  late     boolean;
-  lates    jsonb := '[]';
   number   bigint;
   a_row    jobs%ROWTYPE;
-  shown    bigint[];
-  touched  bigint[];
-  changes  jsonb := '[]';
+  noted    bigint[];
+  numbers  bigint[] := ARRAY[]::bigint[];
   now_     bigint := now_us();
 BEGIN
   -- In one order, so that two clients that complete lists of the same jobs wait for each other and do not lock up.
@@ -405,8 +403,11 @@ BEGIN
   IF EXISTS (
     SELECT 1 FROM jsonb_array_elements(answers) a, jsonb_array_elements((a->'updates') || (a->'repeats')) u
     LEFT JOIN jobs j ON j.id = (u->>'id')::bigint
-    WHERE u->>'version' IS NOT NULL AND j.version IS DISTINCT FROM (u->>'version')::bigint) THEN
-    RETURN NULL;
+    WHERE j.version IS DISTINCT FROM (u->>'version')::bigint)
+  OR EXISTS (
+    SELECT 1 FROM jsonb_array_elements(answers) a JOIN jobs j ON j.id = (a->>'job')::bigint
+    WHERE a->>'fence' IS NOT NULL AND (j.fence <> (a->>'fence')::bigint) <> (a->>'late')::boolean) THEN
+    RETURN false;
   END IF;
   FOR one IN SELECT value FROM jsonb_array_elements(answers) LOOP
     number := (one->>'sequence')::bigint;
@@ -416,89 +417,68 @@ BEGIN
               x.trace_id, x.size, x.problem FROM jsonb_populate_record(NULL::exchanges, one->'exchange') x)
       WHERE e.seq = number;
     IF NOT FOUND THEN
-      INSERT INTO exchanges (scope, profile, client, job, bucket, state, sent_us, started_us, duration_us, method, url,
-                             http_status, request_id, body_request_id, trace_id, size, problem)
-        SELECT (one->>'scope')::bigint, one->>'profile', a_client, (one->>'job')::bigint, one->>'bucket', 'answered',
-               x.started_us, x.started_us, x.duration_us, x.method, x.url, x.http_status, x.request_id,
-               x.body_request_id, x.trace_id, x.size, x.problem
-        FROM jsonb_populate_record(NULL::exchanges, one->'exchange') x RETURNING seq INTO number;
+      number := nextval(pg_get_serial_sequence('jobdeck.exchanges', 'seq'));
+      INSERT INTO exchanges OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(NULL::exchanges,
+        one->'exchange' || jsonb_build_object('seq', number, 'scope', one->'scope', 'profile', one->'profile',
+          'client', a_client, 'job', one->'job', 'bucket', one->'bucket', 'state', 'answered',
+          'sent_us', one->'exchange'->'started_us'))).*;
     END IF;
+    numbers := numbers || number;
     IF one->>'cooldown' IS NOT NULL THEN
       UPDATE budgets SET blocked_until_us = greatest(blocked_until_us, (one->>'cooldown')::bigint)
         WHERE scope = (one->>'budget')::bigint AND bucket = one->>'bucket';
     END IF;
-    IF one->>'list' IS NOT NULL THEN
-      UPDATE list_leases SET until_us = now_ + (one->>'list_us')::bigint
+    IF one->>'list_until' IS NOT NULL THEN
+      UPDATE list_leases SET until_us = (one->>'list_until')::bigint
         WHERE scope = (one->>'scope')::bigint AND url = one->>'list' AND client = a_client;
     END IF;
-    late := false;
     IF one->>'fence' IS NOT NULL THEN
       UPDATE jobs SET lease_owner = NULL, lease_until_us = NULL
         WHERE id = (one->>'job')::bigint AND fence = (one->>'fence')::bigint;
-      late := NOT FOUND;
     END IF;
-    shown := ARRAY[]::bigint[];
-    -- How a job is polled is news of it, too.
-    touched := CASE WHEN one->>'job' IS NOT NULL AND (one->>'poll')::boolean
-                         AND (late OR one->'exchange'->>'problem' IS NOT NULL)
-               THEN ARRAY[(one->>'job')::bigint] ELSE shown END;
-    IF NOT late THEN
-      FOR item IN SELECT value FROM jsonb_array_elements(one->'updates') LOOP
-        SELECT * INTO a_row FROM jobs WHERE id = (item->>'id')::bigint;
-        a_row := jsonb_populate_record(a_row, item->'row');
-        UPDATE jobs SET
-          (status, phase, kind, progress, stages, error, facts, created_us, updated_us, ended_us, observed_us, asked_us,
-           changed_us, ended_seen_us, seen_queued, problem, failures, misses, http_status, request_id, trace_id,
-           anomalies, summary_only, sequence, run, begun_us, attempt, started_us, missing_since_us, not_found,
-           result_bytes, result_digest, whole_digest, row_digest, first_shown, last_shown) =
-          (a_row.status, a_row.phase, a_row.kind, a_row.progress, a_row.stages, a_row.error, a_row.facts,
-           a_row.created_us, a_row.updated_us, a_row.ended_us, a_row.observed_us, a_row.asked_us, a_row.changed_us,
-           a_row.ended_seen_us, a_row.seen_queued, a_row.problem, a_row.failures, a_row.misses, a_row.http_status,
-           a_row.request_id, a_row.trace_id, a_row.anomalies, a_row.summary_only, a_row.sequence, a_row.run,
-           a_row.begun_us, a_row.attempt, a_row.started_us, a_row.missing_since_us, a_row.not_found,
-           a_row.result_bytes, a_row.result_digest, a_row.whole_digest, a_row.row_digest, a_row.first_shown,
-           a_row.last_shown),
-          active_us = greatest(active_us, (item->>'active_us')::bigint), version = version + 1
-          WHERE id = a_row.id;
-        IF (item->>'new_result')::boolean THEN
-          DELETE FROM results WHERE job = a_row.id;
-          INSERT INTO results SELECT a_row.id, item->>'result' WHERE item->>'result' IS NOT NULL;
-        END IF;
-        IF (item->>'seen')::boolean THEN
-          shown := shown || a_row.id;
-        END IF;
-        IF (item->>'changed')::boolean THEN
-          touched := touched || a_row.id;
-        END IF;
-        INSERT INTO states (job, exchange, at_us, fields)
-          SELECT a_row.id, number, now_, item->>'fields' WHERE item->>'fields' IS NOT NULL;
-        INSERT INTO timeline (job, exchange, at_us, kind, stage, phase_before, phase_after, words, request_id, trace_id)
-          SELECT a_row.id, number, now_, t->>0, t->>1, t->>2, t->>3, t->>4, one->'exchange'->>'request_id',
-                 one->'exchange'->>'trace_id'
-          FROM jsonb_array_elements(item->'timeline') WITH ORDINALITY AS lines (t, place) ORDER BY place;
-      END LOOP;
-      WITH again AS (
-        UPDATE jobs j SET observed_us = (one->>'now_us')::bigint, asked_us = (one->'exchange'->>'started_us')::bigint,
-               sequence = (one->>'sequence')::bigint, http_status = (one->'exchange'->>'http_status')::bigint,
-               request_id = one->'exchange'->>'request_id', trace_id = one->'exchange'->>'trace_id',
-               last_shown = number, version = version + 1
-        FROM jsonb_array_elements(one->'repeats') r WHERE j.id = (r->>'id')::bigint RETURNING j.id)
-      SELECT shown || coalesce(array_agg(id), ARRAY[]::bigint[]) INTO shown FROM again;
-      -- That a poll showed the job it was about needs no row.
-      IF cardinality(shown) > 0 AND shown IS DISTINCT FROM ARRAY[(one->>'job')::bigint] THEN
-        INSERT INTO observations VALUES (number, shown);
+    FOR item IN SELECT value FROM jsonb_array_elements(one->'updates') LOOP
+      SELECT * INTO a_row FROM jobs WHERE id = (item->>'id')::bigint;
+      a_row := jsonb_populate_record(a_row, item->'row');
+      UPDATE jobs SET
+        (status, phase, kind, progress, stages, error, facts, created_us, updated_us, ended_us, observed_us, asked_us,
+         changed_us, ended_seen_us, seen_queued, problem, failures, misses, http_status, request_id, trace_id,
+         anomalies, summary_only, sequence, run, begun_us, attempt, started_us, missing_since_us, not_found,
+         result_bytes, result_digest, whole_digest, row_digest, first_shown, last_shown) =
+        (a_row.status, a_row.phase, a_row.kind, a_row.progress, a_row.stages, a_row.error, a_row.facts,
+         a_row.created_us, a_row.updated_us, a_row.ended_us, a_row.observed_us, a_row.asked_us, a_row.changed_us,
+         a_row.ended_seen_us, a_row.seen_queued, a_row.problem, a_row.failures, a_row.misses, a_row.http_status,
+         a_row.request_id, a_row.trace_id, a_row.anomalies, a_row.summary_only, a_row.sequence, a_row.run,
+         a_row.begun_us, a_row.attempt, a_row.started_us, a_row.missing_since_us, a_row.not_found,
+         a_row.result_bytes, a_row.result_digest, a_row.whole_digest, a_row.row_digest, a_row.first_shown,
+         a_row.last_shown),
+        active_us = greatest(active_us, (item->>'active_us')::bigint), version = version + 1
+        WHERE id = a_row.id;
+      IF (item->>'new_result')::boolean THEN
+        DELETE FROM results WHERE job = a_row.id;
+        INSERT INTO results SELECT a_row.id, item->>'result' WHERE item->>'result' IS NOT NULL;
       END IF;
+      INSERT INTO states (job, exchange, at_us, fields)
+        SELECT a_row.id, number, now_, item->>'fields' WHERE item->>'fields' IS NOT NULL;
+      INSERT INTO timeline (job, exchange, at_us, kind, stage, phase_before, phase_after, words, request_id, trace_id)
+        SELECT a_row.id, number, (t->>0)::bigint, t->>1, t->>2, t->>3, t->>4, t->>5, t->>6, t->>7
+        FROM jsonb_array_elements(item->'timeline') WITH ORDINALITY AS lines (t, place) ORDER BY place;
+    END LOOP;
+    UPDATE jobs j SET observed_us = (one->>'now_us')::bigint, asked_us = (one->'exchange'->>'started_us')::bigint,
+           sequence = (one->>'order')::bigint, http_status = (one->'exchange'->>'http_status')::bigint,
+           request_id = one->'exchange'->>'request_id', trace_id = one->'exchange'->>'trace_id',
+           last_shown = number, version = version + 1
+      FROM jsonb_array_elements(one->'repeats') r WHERE j.id = (r->>'id')::bigint;
+    noted := ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(one->'noted'));
+    -- That a poll showed the job it was about needs no row.
+    IF cardinality(noted) > 0 AND noted IS DISTINCT FROM ARRAY[(one->>'job')::bigint] THEN
+      INSERT INTO observations VALUES (number, noted);
     END IF;
-    changes := changes || jsonb_build_object('scope', one->'scope', 'jobs', touched, 'seen', shown, 'exchange', number);
-    lates := lates || to_jsonb(late);
   END LOOP;
-  PERFORM log_change(a_client, 'answered', (c->>'scope')::bigint,
-                     ARRAY(SELECT DISTINCT value::bigint FROM jsonb_array_elements_text(c->'jobs')),
-                     ARRAY(SELECT DISTINCT value::bigint FROM jsonb_array_elements_text(c->'seen')
-                           EXCEPT SELECT value::bigint FROM jsonb_array_elements_text(c->'jobs')),
-                     (c->>'exchange')::bigint)
-    FROM jsonb_array_elements(changes) c;
-  RETURN lates;
+  PERFORM log_change(a_client, 'answered', (a->>'scope')::bigint,
+                     ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(a->'news')),
+                     ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(a->'seen')), numbers[place])
+    FROM jsonb_array_elements(answers) WITH ORDINALITY AS all_answers (a, place);
+  RETURN true;
 END $$;
 
 CREATE FUNCTION set_limit(a_budget bigint, a_bucket text, a_limit integer, an_interval bigint,
