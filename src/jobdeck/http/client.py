@@ -1,10 +1,9 @@
 """One HTTP layer for all profiles: every request is an exchange, and every fault one of the closed set of problems."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TypeVar
 from urllib.parse import quote, urljoin
 
@@ -23,7 +22,7 @@ from jobdeck.http.delays import parse_http_date
 from jobdeck.http.inflate import EncodingError, Inflater, TooBigError
 from jobdeck.http.marker import Marker
 from jobdeck.http.origin import Origin
-from jobdeck.http.pieces import MOST_HEADERS, TooManyPiecesError, bounded
+from jobdeck.http.pieces import MOST_HEADERS, BoundedTransport, TooManyPiecesError, bounded
 from jobdeck.http.problem_draft import ProblemDraft
 from jobdeck.http.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, not_json, read_error
 from jobdeck.http.ratelimit import parse_windows
@@ -34,13 +33,13 @@ from jobdeck.http.retry_after import RetryAfter, answered_at, find_in_body, find
 from jobdeck.http.skip import NotJsonError
 from jobdeck.http.throttling import is_throttled
 from jobdeck.http.transport import (
+    HEADERS,
     MAX_CONNECTIONS,
     ForeignOriginError,
-    RedirectedError,
     TransportError,
     authorize,
     choose_proxy,
-    open_client,
+    open_transport,
 )
 from jobdeck.http.transport_faults import explain
 
@@ -133,7 +132,7 @@ def path_of(*pieces: str) -> str:
 class HttpClient:
     """Sends requests for one profile, at most 10 at once.
 
-    The client is opened by the first request: certificates and proxy variables cost nothing before, and a bad one
+    The transport is opened by the first request: certificates and proxy variables cost nothing before, and a bad one
     is that request's problem. A `redactor` that others have too takes their credentials out as well, and ours of
     what is said to them.
     """
@@ -147,10 +146,12 @@ class HttpClient:
         self._redactor = redactor if redactor is not None else Redactor()
         if profile.credentials is not None:
             self._redactor.add(profile.credentials.values())
+        self._headers = httpx.Headers(HEADERS)
+        self._headers.update(profile.headers)
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._one_large = asyncio.Lock()
-        self._client: httpx.AsyncClient | None = None
+        self._transport: BoundedTransport | None = None
         self._proxy_variable: str | None = None
         self._closed = False
 
@@ -278,53 +279,49 @@ class HttpClient:
     async def aclose(self) -> None:
         """Close the connections; later requests have a problem. Calling it twice is harmless."""
         self._closed = True
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.aclose()
 
     def _url(self, where: RequestSpec) -> str:
         pairs = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in where.query.items())
         base = self._profile.base_url if where.below_base else str(self._profile.origin)
         return base + where.path + (f"?{pairs}" if pairs else "")
 
-    def _open(self) -> httpx.AsyncClient:
+    def _open(self) -> BoundedTransport:
         if self._closed:
             raise TransportError(f"profile {self._profile.name} is closed")
-        if self._client is None:
+        if self._transport is None:
             proxy = choose_proxy(self._profile)
             if proxy is not None:
                 self._proxy_variable = proxy.variable
                 self._redactor.add((proxy.url.password,))
-            self._client = open_client(self._profile, proxy)
-        return self._client
+            self._transport = open_transport(self._profile, proxy)
+        return self._transport
 
     async def _send(self, where: RequestSpec, url: str, attempt: _Attempt) -> None:
-        client = self._open()
-        headers, content = dict(self._profile.headers), where.body.encode() if where.body else None
-        if content is not None:
-            headers["Content-Type"] = "application/json"
-        request = client.build_request(where.method, url, headers=headers, content=content)
+        transport = self._open()
+        request = httpx.Request(where.method, url, headers=self._headers, content=where.body.encode() or None)
+        if where.body:
+            request.headers["Content-Type"] = "application/json"
         authorize(request, self._profile)
-        try:
-            response = await client.send(request, stream=True)
-        except RedirectedError as redirected:
-            attempt.status = redirected.response.status_code
-            attempt.headers = list(self._headers(redirected.response))
-            return
+        response = await transport.handle_async_request(request)
         try:
             attempt.status = response.status_code
-            attempt.headers = list(self._headers(response))
-            if response.status_code >= 200:
+            attempt.headers = self._headers_of(response)
+            # Of a redirect the head is all that is wanted.
+            if response.status_code >= 200 and not response.has_redirect_location:
                 await self._read(response, attempt)
         finally:
             await response.aclose()
 
-    def _headers(self, response: httpx.Response) -> Iterator[tuple[str, str]]:
-        redact = self._redactor.text
-        headers = zip(response.headers.raw, response.headers.multi_items(), strict=True)
-        for (raw_name, _), (_, value) in islice(headers, MOST_HEADERS):
-            # Before it is lower case: a key in base64 would no longer be recognized after.
-            yield redact(raw_name.decode("latin-1")).lower(), redact(value)
+    def _headers_of(self, response: httpx.Response) -> list[tuple[str, str]]:
+        encoding = response.headers.encoding
+        raw = response.headers.raw[:MOST_HEADERS]
+        names = self._redactor.texts([name.decode("latin-1") for name, _ in raw])
+        values = self._redactor.texts([value.decode(encoding) for _, value in raw])
+        # Lower case only now: a key in base64 would no longer be recognized after.
+        return [(name.lower(), value) for name, value in zip(names, values, strict=True)]
 
     async def _read(self, response: httpx.Response, attempt: _Attempt) -> None:
         inflater = Inflater(value for name, value in attempt.headers if name == "content-encoding")
