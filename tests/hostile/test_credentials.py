@@ -141,8 +141,8 @@ async def test_a_path_cannot_turn_the_base_url_into_user_information() -> None:
 
 
 async def test_neither_the_connections_nor_the_headers_of_every_request_hold_credentials() -> None:
-    async with open_transport(profile_at("https://api.example").http, None) as transport:
-        assert_no_canary(HEADERS, vars(transport))
+    transport = open_transport(profile_at("https://api.example").http, None)
+    assert_no_canary(HEADERS, vars(transport))
     assert not {"authorization", "x-access-key", "x-secret-key"} & {name.lower() for name in HEADERS}
 
 

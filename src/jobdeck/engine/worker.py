@@ -23,8 +23,7 @@ from jobdeck.scheduling.actions import ActionResult, CancelJob, FetchPart, ListP
 from jobdeck.scheduling.scheduler import MAX_SLOW, Scheduler
 
 MAX_IN_FLIGHT = 2 * MAX_SLOW
-"""Requests at once to one profile. The gate stands before the HTTP client, whose pool costs time that grows with
-the square of its size: 2.8 ms of CPU a request at 10 connections, 32 ms at 100."""
+"""Requests at once to one profile: fewer than the HTTP client sends, so that none waits there once it is permitted."""
 
 LONGEST_WAIT = 30.0
 """Seconds that a request waits for the budget which a person asked for once."""

@@ -34,7 +34,6 @@ from jobdeck.http.skip import NotJsonError
 from jobdeck.http.throttling import is_throttled
 from jobdeck.http.transport import (
     HEADERS,
-    MAX_CONNECTIONS,
     ForeignOriginError,
     TransportError,
     authorize,
@@ -55,6 +54,9 @@ LARGE_AT_ONCE = 4
 
 IN_THREAD = 512 * 1024
 """Bytes of a body from which on it is parsed in a thread: less takes 5 ms."""
+
+MAX_CONNECTIONS = 10
+"""Requests of one profile at once, and so its connections."""
 
 ParsedT = TypeVar("ParsedT")
 

@@ -18,12 +18,7 @@ from jobdeck.http.credentials import HttpProfile
 from jobdeck.http.origin import DEFAULT_PORTS, Origin, is_localhost, is_loopback
 from jobdeck.http.pieces import BoundedTransport
 
-MAX_CONNECTIONS = 10
-"""httpcore's cost of a request grows with its pool: 2.8 ms of CPU at 10 connections, 12.9 at 50, 32 at 100."""
-
-_LIMITS = httpx.Limits(
-    max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=30.0
-)
+_LIMITS = httpx.Limits(keepalive_expiry=30.0)
 
 HEADERS = {
     "Accept": "application/json",
