@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from jobdeck.http.delays import DAY
@@ -73,8 +74,12 @@ class LimitName:
 
 def parse_name(header: str) -> LimitName | None:
     """Return what a header (in lower case) tells of a limit of requests; None for any other."""
-    if not _NAME.fullmatch(header):
-        return None
+    return _parse_known_form(header) if _NAME.fullmatch(header) else None
+
+
+@lru_cache(maxsize=64)
+def _parse_known_form(header: str) -> LimitName | None:
+    """Return what a name of no more than 120 characters tells; a server sends the same few with every answer."""
     words = re.split(r"[-_.]", header.replace("rate-limit", "ratelimit").replace("ratelimits", "ratelimit"))
     if "ratelimit" in words:
         at = words.index("ratelimit")
