@@ -126,14 +126,14 @@ def apply_observation(
     if job.changed is None:
         changed = _last_change(observation, exchange, now)
     taken = _merge(seen, observation, now, changed, own=own)
-    if own and observation.whole:
-        taken = replace(taken, missing=_missing_parts(job, observation, same_end=same_end))
+    is_full = own and observation.whole
+    missing = _missing_parts(job, observation, same_end=same_end) if is_full else job.missing
     # An end that the job's own answer told is not told less well when a list or another process repeats it.
     better = job.source if same_end and _RELIABILITY[job.source] > _RELIABILITY[source] else source
     # Nor is it newer for that: an answer of the job's own that was sent between the two still counts.
     repeated = same_end and not job.summary_only and (not own or better is not source)
     sequence = job.sequence if repeated else exchange.sequence
-    return replace(taken, source=better, sequence=sequence), (*events, *changes)
+    return replace(taken, missing=missing, source=better, sequence=sequence), (*events, *changes)
 
 
 def apply_failure(job: Job, exchange: Exchange, problem: Problem, now: Instant) -> tuple[Job, tuple[JobEvent, ...]]:
