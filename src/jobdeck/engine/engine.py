@@ -380,12 +380,10 @@ class Engine:
 
     def _share_limit(self, worker: ProfileWorker, *, assumed: bool = False) -> None:
         """Share the rate limit with the other processes when it has changed."""
-        now = self._clock.now()
-        budget = worker.scheduler.quota(now.mono)
-        limits = RateLimits(budget.limit, budget.list_limit)
+        limits = RateLimits(*worker.scheduler.limits)
         if limits != worker.shared_limits:
             worker.shared_limits = limits
-            self._coordinator.set_limit(worker.name, limits, now, assumed=assumed)
+            self._coordinator.set_limit(worker.name, limits, self._clock.now(), assumed=assumed)
 
     def _start(self, worker: ProfileWorker) -> None:
         self._create_task(deferred_start(worker.run(self)), f"poll {worker.name}")

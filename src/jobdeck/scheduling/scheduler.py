@@ -362,6 +362,11 @@ class Scheduler:
         """Return the measured durations, as plain data for the next run's constructor."""
         return self._estimates.export()
 
+    @property
+    def limits(self) -> tuple[float, float | None]:
+        """Polls a minute that hold now, and list pages where those are paid apart."""
+        return self._budget.limit, self._budget.list_limit
+
     def quota(self, now: float) -> QuotaSnapshot:
         """Return the budget for the screen."""
         now = self._tick(now)
