@@ -4,7 +4,7 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 from jobdeck.apis.damaged import Parse, is_damaged, parse_repaired, with_notes, without_markers
 from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
@@ -241,12 +241,14 @@ class ApiClient:
             body=self._filled_body(action.body, place, target.key.id),
         )
 
-    @property
+    @cached_property
     def _states(self) -> frozenset[int]:
         return frozenset(status for status in self._spec.phases.by_http_status if status >= 300)
 
     def _filled_body(self, body: str, place: Mapping[str, str], job_id: str) -> str:
         """Return the JSON to ask with, its variables filled in as parts of strings."""
+        if not body:
+            return ""
         known = {**self._profile.variables, **place, ID: job_id}
         return fill(body, {name: json_text(value)[1:-1] for name, value in known.items()})
 

@@ -189,12 +189,12 @@ class HttpClient:
                 attempt.fault = ProblemDraft(ProblemKind.PROTOCOL, str(error))
             except Exception as error:  # noqa: BLE001 - whatever a library raises is a fault of this exchange, not ours
                 attempt.fault = explain(error, self._profile.origin, self._proxy_variable)
-            return self._answer(where, job, started, attempt)
+            return self._answer(where, url, job, started, attempt)
 
     def refuse(self, reason: str, job: JobKey | None = None) -> Response:
         """Return the answer of a request that is not sent, because it makes no sense: a protocol problem."""
         attempt = _Attempt(fault=ProblemDraft(ProblemKind.PROTOCOL, reason))
-        return self._answer(None, job, self._clock.now(), attempt)
+        return self._answer(None, self._profile.base_url, job, self._clock.now(), attempt)
 
     def url_of(self, where: RequestSpec | str) -> str:
         """Return the URL of an address as exchanges tell it; of what is not sent at all, the base URL."""
@@ -353,10 +353,11 @@ class HttpClient:
                 await asyncio.sleep(0)
         return b"".join(slices)
 
-    def _answer(self, where: RequestSpec | None, job: JobKey | None, started: Instant, attempt: _Attempt) -> Response:
+    def _answer(
+        self, where: RequestSpec | None, url: str, job: JobKey | None, started: Instant, attempt: _Attempt
+    ) -> Response:
         """Return what came of a request; of one that was not sent, `where` is None."""
         ended = self._clock.now()
-        url = self._profile.base_url if where is None else self._url(where)
         exchange = Exchange(
             profile=self._profile.name,
             method="GET" if where is None else where.method,
