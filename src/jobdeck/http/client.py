@@ -115,7 +115,7 @@ class _Attempt:
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
     size: int = 0
-    fault: ProblemDraft | None = None
+    draft: ProblemDraft | None = None
     notes: tuple[str, ...] = ()
     marker: Marker | None = None
 
@@ -176,25 +176,25 @@ class HttpClient:
                 async with asyncio.timeout(self._deadline):
                     await self._send(where, url, attempt)
             except TimeoutError:
-                attempt.fault = ProblemDraft(
+                attempt.draft = ProblemDraft(
                     ProblemKind.TIMEOUT, f"no complete response from {self._profile.origin} within {self._deadline:g} s"
                 )
             except (TransportError, ForeignOriginError) as error:
-                attempt.fault = ProblemDraft(ProblemKind.NETWORK, str(error))
+                attempt.draft = ProblemDraft(ProblemKind.NETWORK, str(error))
             except TooBigError as error:
-                attempt.fault = ProblemDraft(ProblemKind.TOO_BIG, str(error))
+                attempt.draft = ProblemDraft(ProblemKind.TOO_BIG, str(error))
             except TooManyPiecesError as error:
-                attempt.fault = ProblemDraft(ProblemKind.PROTOCOL, f"the response is too expensive to read: {error}")
+                attempt.draft = ProblemDraft(ProblemKind.PROTOCOL, f"the response is too expensive to read: {error}")
             except EncodingError as error:
-                attempt.fault = ProblemDraft(ProblemKind.PROTOCOL, str(error))
+                attempt.draft = ProblemDraft(ProblemKind.PROTOCOL, str(error))
             except Exception as error:  # noqa: BLE001 - whatever a library raises is a fault of this exchange, not ours
-                attempt.fault = explain(error, self._profile.origin, self._proxy_variable)
-            return self._answer(where, url, job, started, attempt)
+                attempt.draft = explain(error, self._profile.origin, self._proxy_variable)
+            return self._response_of(where, url, job, started, attempt)
 
     def refuse(self, reason: str, job: JobKey | None = None) -> Response:
         """Return the answer of a request that is not sent, because it makes no sense: a protocol problem."""
-        attempt = _Attempt(fault=ProblemDraft(ProblemKind.PROTOCOL, reason))
-        return self._answer(None, self._profile.base_url, job, self._clock.now(), attempt)
+        attempt = _Attempt(draft=ProblemDraft(ProblemKind.PROTOCOL, reason))
+        return self._response_of(None, self._profile.base_url, job, self._clock.now(), attempt)
 
     def url_of(self, where: RequestSpec | str) -> str:
         """Return the URL of an address as exchanges tell it; of what is not sent at all, the base URL."""
@@ -206,14 +206,14 @@ class HttpClient:
         return self._clean(body, MAX_URL)
 
     def finish(
-        self, answer: Response, fault: ProblemDraft | None, ids: tuple[str | None, str | None] = (None, None)
+        self, response: Response, draft: ProblemDraft | None, ids: tuple[str | None, str | None] = (None, None)
     ) -> Exchange:
-        """Return the exchange of a 2xx once its body is read: with the IDs in the body, and a fault if it had one."""
-        exchange = self._with_ids(answer.exchange, *ids)
-        if fault is None:
+        """Return the exchange of a 2xx once its body is read: with the IDs in the body, and a problem if it had one."""
+        exchange = self._with_ids(response.exchange, *ids)
+        if draft is None:
             return exchange
         ended = exchange.started.later(exchange.duration)
-        return replace(exchange, problem=self._problem(fault, exchange, answer.wait, ended))
+        return replace(exchange, problem=self._problem(draft, exchange, response.wait, ended))
 
     async def parsed(self, parse: Callable[[], ParsedT], size: int) -> ParsedT:
         """Parse a body of `size` bytes; a large one in a thread, one at a time: each may take ten times its size."""
@@ -222,22 +222,22 @@ class HttpClient:
         async with self._one_large:
             return await asyncio.to_thread(parse)
 
-    def refusal(self, answer: Response, fault: ProblemDraft) -> tuple[ProblemDraft, Response]:
+    def refusal(self, response: Response, draft: ProblemDraft) -> tuple[ProblemDraft, Response]:
         """Return what is wrong with a 2xx that is not the answer asked for: it may be a rate limit by its words."""
-        body = answer.body or b""
-        if fault.kind is not ProblemKind.PROTOCOL or len(body) > MAX_ERROR:
-            return fault, answer
+        body = response.body or b""
+        if draft.kind is not ProblemKind.PROTOCOL or len(body) > MAX_ERROR:
+            return draft, response
         said = read_error(body)
-        if not is_throttled(fault.kind, said.value, said.message, self._profile.rate_limit):
-            return fault, answer
-        ended = answer.exchange.started.later(answer.exchange.duration)
-        wait = answer.wait or find_in_body(said.value, ended.us / 1e6)
-        return ProblemDraft(ProblemKind.RATE_LIMIT, said.message or fault.message), replace(answer, wait=wait)
+        if not is_throttled(draft.kind, said.value, said.message, self._profile.rate_limit):
+            return draft, response
+        ended = response.exchange.started.later(response.exchange.duration)
+        wait = response.wait or find_in_body(said.value, ended.us / 1e6)
+        return ProblemDraft(ProblemKind.RATE_LIMIT, said.message or draft.message), replace(response, wait=wait)
 
-    async def repaired(self, answer: Response) -> Repaired | None:
+    async def repaired(self, response: Response) -> Repaired | None:
         """Return what can be made of a good answer's body that is no strict JSON; None where nothing can."""
         found = None
-        for step in repair_in_slices(answer.body or b"", answer.charset):
+        for step in repair_in_slices(response.body or b"", response.charset):
             found = step
             await asyncio.sleep(0)
         return found
@@ -340,7 +340,7 @@ class HttpClient:
                 body = await reader.finish()
                 attempt.body, attempt.marker = await self._redacted(body.data), body.marker
         except NotJsonError:
-            attempt.fault = not_json(reader.beginning, response.status_code)
+            attempt.draft = not_json(reader.beginning, response.status_code)
         finally:
             attempt.size, attempt.notes = inflater.size, tuple(inflater.notes)
 
@@ -353,7 +353,7 @@ class HttpClient:
                 await asyncio.sleep(0)
         return b"".join(slices)
 
-    def _answer(
+    def _response_of(
         self, where: RequestSpec | None, url: str, job: JobKey | None, started: Instant, attempt: _Attempt
     ) -> Response:
         """Return what came of a request; of one that was not sent, `where` is None."""
@@ -378,12 +378,12 @@ class HttpClient:
         if where is not None and kind is not None and self._is_state(attempt, where, url):
             kind = None
         wait = find_retry_after(attempt.headers, now)
-        if kind is None and attempt.fault is None:
+        if kind is None and attempt.draft is None:
             charset = charset_of(attempt.header("content-type"))
             return Response(
                 exchange, attempt.body, windows, wait, charset, attempt.notes, attempt.headers, attempt.marker
             )
-        fault, said = attempt.fault, ErrorBody()
+        draft, said = attempt.draft, ErrorBody()
         if kind is not None and attempt.status is not None:
             # A status that is an error says more than what then went wrong with its body.
             said = read_error(attempt.body, charset_of(attempt.header("content-type")))
@@ -391,11 +391,11 @@ class HttpClient:
                 kind = ProblemKind.RATE_LIMIT
             wait = wait or find_in_body(said.value, answered_at(attempt.headers, now))
             destination = describe_redirect(attempt.header("location"), url)
-            fault = fault_of_status(attempt.status, kind, attempt.body, destination, said)
-            if attempt.fault is not None and kind is not ProblemKind.REDIRECT:
-                fault = ProblemDraft(kind, f"HTTP {attempt.status}; {attempt.fault.message}")
+            draft = fault_of_status(attempt.status, kind, attempt.body, destination, said)
+            if attempt.draft is not None and kind is not ProblemKind.REDIRECT:
+                draft = ProblemDraft(kind, f"HTTP {attempt.status}; {attempt.draft.message}")
         exchange = self._with_ids(exchange, said.request_id, said.trace_id)
-        problem = self._problem(fault or ProblemDraft(ProblemKind.PROTOCOL, "no response"), exchange, wait, ended)
+        problem = self._problem(draft or ProblemDraft(ProblemKind.PROTOCOL, "no response"), exchange, wait, ended)
         error_body = None if attempt.marker is not None else attempt.body[:MAX_ERROR] or None
         exchange = replace(exchange, problem=problem)
         return Response(exchange, None, windows, wait, headers=attempt.headers, error_body=error_body)
@@ -412,7 +412,7 @@ class HttpClient:
 
         A redirect does where it stays within the origin: one that leads elsewhere may lead to a login.
         """
-        if attempt.status not in where.states or attempt.fault is not None:
+        if attempt.status not in where.states or attempt.draft is not None:
             return False
         if 300 <= (attempt.status or 0) < 400:
             location = attempt.header("location")
@@ -424,14 +424,14 @@ class HttpClient:
         return not is_throttled(ProblemKind.PROTOCOL, said.value, said.message, self._profile.rate_limit)
 
     def _problem(
-        self, fault: ProblemDraft, exchange: Exchange, wait: RetryAfter | None = None, ended: Instant | None = None
+        self, draft: ProblemDraft, exchange: Exchange, wait: RetryAfter | None = None, ended: Instant | None = None
     ) -> Problem:
-        message = self._redactor.text(one_line(self._redactor.start(fault.message), size=utf8_size(fault.message)))
+        message = self._redactor.text(one_line(self._redactor.start(draft.message), size=utf8_size(draft.message)))
         if wait is not None and wait.note is not None:
             message = f"{message} ({wait.note})"
         return Problem(
-            kind=fault.kind,
-            message=message or fault.kind.label,
+            kind=draft.kind,
+            message=message or draft.kind.label,
             http_status=exchange.http_status,
             request_id=exchange.request_id,
             trace_id=exchange.trace_id,
