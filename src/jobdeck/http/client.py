@@ -23,11 +23,18 @@ from jobdeck.http.inflate import EncodingError, Inflater, TooBigError
 from jobdeck.http.marker import Marker
 from jobdeck.http.origin import Origin
 from jobdeck.http.pieces import MOST_HEADERS, BoundedTransport, TooManyPiecesError, bounded
-from jobdeck.http.problem_draft import ProblemDraft
-from jobdeck.http.problems import MAX_REFERENCE, ErrorBody, fault_of_status, kind_of_status, not_json, read_error
+from jobdeck.http.problems import (
+    MAX_REFERENCE,
+    ErrorBody,
+    ProblemDraft,
+    describe_redirect,
+    fault_of_status,
+    kind_of_status,
+    not_json,
+    read_error,
+)
 from jobdeck.http.ratelimit import parse_windows
 from jobdeck.http.redactor import REDACTED, Redactor
-from jobdeck.http.redirects import describe_redirect
 from jobdeck.http.repair import Repaired, repair_in_slices
 from jobdeck.http.retry_after import RetryAfter, answered_at, find_in_body, find_retry_after
 from jobdeck.http.skip import NotJsonError
