@@ -16,7 +16,7 @@ from jobdeck.http.client import HttpClient, RequestSpec
 from jobdeck.http.credentials import Credentials
 from jobdeck.http.redactor import Redactor
 from jobdeck.http.secret import Secret
-from jobdeck.http.transport import ForeignOriginError, authorize, open_client
+from jobdeck.http.transport import HEADERS, ForeignOriginError, authorize, open_transport
 from tests.builders import make_profile
 from tests.support.clocks import SteppingClock
 from tests.unit.http.wire import (
@@ -140,10 +140,10 @@ async def test_a_path_cannot_turn_the_base_url_into_user_information() -> None:
     assert "refused a request to http://localhost" in problem.message
 
 
-async def test_the_client_itself_holds_no_credentials() -> None:
-    async with open_client(profile_at("https://api.example").http, None) as client:
-        assert_no_canary(client.headers, vars(client))
-        assert not {"authorization", "x-access-key", "x-secret-key"} & set(client.headers)
+async def test_neither_the_connections_nor_the_headers_of_every_request_hold_credentials() -> None:
+    transport = open_transport(profile_at("https://api.example").http, None)
+    assert_no_canary(HEADERS, vars(transport))
+    assert not {"authorization", "x-access-key", "x-secret-key"} & {name.lower() for name in HEADERS}
 
 
 async def test_each_kind_of_credentials_sends_its_own_headers_and_the_project() -> None:
@@ -216,7 +216,7 @@ async def test_nothing_that_holds_a_profile_shows_its_keys() -> None:
     async with serve(answer(status=401)) as wire, sonarly(wire.base_url) as provider:
         reply = await provider.poll(sonarly_target("j1"))
         http = provider._http
-        assert_no_canary(provider, http, http.profile, http._redactor, http._client, reply)
+        assert_no_canary(provider, http, http.profile, http._redactor, http._transport, reply)
     assert_no_canary(Secret(TOKEN), Redactor([TOKEN]), profile_at("https://api.example"))
 
 

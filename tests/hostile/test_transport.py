@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobdeck.domain.problem import ProblemKind
-from jobdeck.http.transport import TransportError, choose_proxy, open_client, tls_context
+from jobdeck.http.transport import TransportError, choose_proxy, tls_context
 from tests.unit.http.wire import SECRET, Wire, answer, hog_target, profile_at, serve, the_hog
 
 GOOD = {"id": "op_1", "status": "queued"}
@@ -284,12 +284,14 @@ async def test_one_connection_serves_polls_in_turn_and_ten_at_most_at_once() -> 
     assert all(reply.problem is None for reply in replies)
 
 
-async def test_the_client_speaks_http_1_1_and_trusts_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_client_speaks_http_1_1_and_trusts_no_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     async with serve(answer(GOOD)) as wire, the_hog(wire.base_url) as hog:
         assert (await hog.poll(hog_target("op_1"))).problem is None
     assert wire.requests[0].startswith(b"GET /api/operations/op_1 HTTP/1.1\r\n")
-    async with open_client(profile_at(wire.base_url), None) as client:
-        assert not client.trust_env
-        assert not client.follow_redirects
+    assert b"Authorization: Basic" not in wire.requests[0]

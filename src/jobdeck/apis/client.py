@@ -4,7 +4,7 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 from jobdeck.apis.damaged import Parse, is_damaged, parse_repaired, with_notes, without_markers
 from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
@@ -247,12 +247,14 @@ class ApiClient:
             body=self._filled_body(action.body, values, target.key.id),
         )
 
-    @property
+    @cached_property
     def _states(self) -> frozenset[int]:
         return frozenset(status for status in self._spec.phases.by_http_status if status >= 300)
 
     def _filled_body(self, body: str, values: Mapping[str, str], job_id: str) -> str:
         """Return a request's JSON with its variables, which are parts of strings, filled in."""
+        if not body:
+            return ""
         variables = {**self._profile.variables, **values, ID: job_id}
         return fill(body, {name: json_text(value)[1:-1] for name, value in variables.items()})
 

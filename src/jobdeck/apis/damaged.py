@@ -8,7 +8,7 @@ from jobdeck.domain.job import DROPPED_RESULT, JobError, Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.http.marker import Marker
-from jobdeck.http.problem_draft import ProblemDraft
+from jobdeck.http.problems import ProblemDraft
 from jobdeck.http.repair import Repaired
 
 Parse = Callable[[ResponseBody], ParsedBody]

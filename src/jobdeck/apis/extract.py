@@ -15,8 +15,7 @@ from jobdeck.domain.text import clean, one_line
 from jobdeck.http.json_pieces import LargeJson
 from jobdeck.http.json_text import read_json
 from jobdeck.http.marker import is_partial
-from jobdeck.http.problem_draft import ProblemDraft
-from jobdeck.http.problems import describe_error, kind_of_code, not_json
+from jobdeck.http.problems import ProblemDraft, describe_error, kind_of_code, not_json
 
 _NO_OBJECT = "unexpected response: not a JSON object"
 

@@ -14,8 +14,7 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import CELL_LIMIT, one_line
 from jobdeck.http.json_text import json_text
 from jobdeck.http.marker import is_partial
-from jobdeck.http.problem_draft import ProblemDraft
-from jobdeck.http.problems import describe_error, kind_of_code, read_error
+from jobdeck.http.problems import ProblemDraft, describe_error, kind_of_code, read_error
 
 MAX_ERROR_LENGTH = 4_096
 """Most characters, or entries, of an error that are searched for its message."""

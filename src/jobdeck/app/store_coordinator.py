@@ -159,7 +159,7 @@ class StoreCoordinator:
 
     def set_cooldown(self, profile: str, until: Instant, now: Instant) -> None:
         """Let nothing through the buckets that all processes share."""
-        for bucket in (POLL, LIST) if self._apart.get(profile) else (POLL,):
+        for bucket in (POLL, LIST) if self._has_list_bucket.get(profile) else (POLL,):
             self._soon(self._store.set_cooldown(profile, bucket, until.us))
 
     def save_estimates(self, profile: str, durations: Mapping[str, object], now: Instant) -> None:

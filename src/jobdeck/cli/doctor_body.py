@@ -28,9 +28,7 @@ from jobdeck.files import as_utf8
 from jobdeck.http.charset import charset_of
 from jobdeck.http.http_head import Head, read_head
 from jobdeck.http.json_text import json_text
-from jobdeck.http.problem_draft import ProblemDraft
-from jobdeck.http.problems import kind_of_status, problem_of_status, read_error
-from jobdeck.http.redirects import describe_redirect
+from jobdeck.http.problems import ProblemDraft, describe_redirect, kind_of_status, problem_of_status, read_error
 from jobdeck.http.repair import repair
 from jobdeck.http.throttling import is_throttled
 

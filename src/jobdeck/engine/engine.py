@@ -380,14 +380,13 @@ class Engine:
     def _share_budget(self, worker: ProfileWorker, *, assumed: bool = False) -> None:
         """Share the rate limit and the cooldown with other processes if they have changed."""
         now = self._clock.now()
-        budget = worker.scheduler.quota(now.mono)
-        limits = RateLimits(budget.limit, budget.list_limit)
+        limits, cooldown = RateLimits(*worker.scheduler.limits), worker.scheduler.cooldown_until(now.mono)
         if limits != worker.shared_limits:
             worker.shared_limits = limits
             self._coordinator.set_limit(worker.name, limits, now, assumed=assumed)
-        if budget.blocked_until is not None and budget.blocked_until != worker.shared_cooldown:
-            worker.shared_cooldown = budget.blocked_until
-            self._coordinator.set_cooldown(worker.name, now.later(budget.blocked_until - now.mono), now)
+        if cooldown is not None and cooldown != worker.shared_cooldown:
+            worker.shared_cooldown = cooldown
+            self._coordinator.set_cooldown(worker.name, now.later(cooldown - now.mono), now)
 
     def _start(self, worker: ProfileWorker) -> None:
         self._create_task(deferred_start(worker.run(self)), f"poll {worker.name}")

@@ -1,10 +1,9 @@
 """The HTTP client of a profile: every request becomes an exchange, and every failure a problem."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TypeVar
 from urllib.parse import quote, urljoin
 
@@ -23,24 +22,30 @@ from jobdeck.http.delays import parse_http_date
 from jobdeck.http.inflate import EncodingError, Inflater, TooBigError
 from jobdeck.http.marker import Marker
 from jobdeck.http.origin import Origin
-from jobdeck.http.pieces import MOST_HEADERS, TooManyPiecesError, bounded
-from jobdeck.http.problem_draft import ProblemDraft
-from jobdeck.http.problems import MAX_REFERENCE, ErrorBody, kind_of_status, not_json, problem_of_status, read_error
+from jobdeck.http.pieces import MOST_HEADERS, BoundedTransport, TooManyPiecesError, bounded
+from jobdeck.http.problems import (
+    MAX_REFERENCE,
+    ErrorBody,
+    ProblemDraft,
+    describe_redirect,
+    kind_of_status,
+    not_json,
+    problem_of_status,
+    read_error,
+)
 from jobdeck.http.ratelimit import parse_windows
 from jobdeck.http.redactor import REDACTED, Redactor
-from jobdeck.http.redirects import describe_redirect
 from jobdeck.http.repair import Repaired, repair_in_slices
 from jobdeck.http.retry_after import RetryAfter, answered_at, find_in_body, find_retry_after
 from jobdeck.http.skip import NotJsonError
 from jobdeck.http.throttling import is_throttled
 from jobdeck.http.transport import (
-    MAX_CONNECTIONS,
+    HEADERS,
     ForeignOriginError,
-    RedirectedError,
     TransportError,
     authorize,
     choose_proxy,
-    open_client,
+    open_transport,
 )
 from jobdeck.http.transport_faults import describe_transport_error
 
@@ -57,6 +62,9 @@ too large."""
 
 IN_THREAD = 512 * 1024
 """Bytes from which on a body is parsed in a thread: fewer take at most 5 ms."""
+
+MAX_CONNECTIONS = 10
+"""Requests of one profile at once, and so its connections."""
 
 ParsedT = TypeVar("ParsedT")
 
@@ -115,7 +123,7 @@ class _Attempt:
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
     size: int = 0
-    problem: ProblemDraft | None = None
+    draft: ProblemDraft | None = None
     notes: tuple[str, ...] = ()
     marker: Marker | None = None
 
@@ -134,7 +142,7 @@ def path_of(*pieces: str) -> str:
 class HttpClient:
     """Sends requests for one profile, at most 10 at once.
 
-    The client is opened by the first request: certificates and proxy variables cost nothing before, and a bad one
+    The transport is opened by the first request: certificates and proxy variables cost nothing before, and a bad one
     is that request's problem. A shared `redactor` removes the credentials of all profiles that share it.
     """
 
@@ -147,10 +155,12 @@ class HttpClient:
         self._redactor = redactor if redactor is not None else Redactor()
         if profile.credentials is not None:
             self._redactor.add(profile.credentials.values())
+        self._headers = httpx.Headers(HEADERS)
+        self._headers.update(profile.headers)
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._one_large = asyncio.Lock()
-        self._client: httpx.AsyncClient | None = None
+        self._transport: BoundedTransport | None = None
         self._proxy_variable: str | None = None
         self._closed = False
 
@@ -172,25 +182,25 @@ class HttpClient:
                 async with asyncio.timeout(self._deadline):
                     await self._send(where, url, attempt)
             except TimeoutError:
-                attempt.problem = ProblemDraft(
+                attempt.draft = ProblemDraft(
                     ProblemKind.TIMEOUT, f"no complete response from {self._profile.origin} within {self._deadline:g} s"
                 )
             except (TransportError, ForeignOriginError) as error:
-                attempt.problem = ProblemDraft(ProblemKind.NETWORK, str(error))
+                attempt.draft = ProblemDraft(ProblemKind.NETWORK, str(error))
             except TooBigError as error:
-                attempt.problem = ProblemDraft(ProblemKind.TOO_BIG, str(error))
+                attempt.draft = ProblemDraft(ProblemKind.TOO_BIG, str(error))
             except TooManyPiecesError as error:
-                attempt.problem = ProblemDraft(ProblemKind.PROTOCOL, f"the response is too expensive to read: {error}")
+                attempt.draft = ProblemDraft(ProblemKind.PROTOCOL, f"the response is too expensive to read: {error}")
             except EncodingError as error:
-                attempt.problem = ProblemDraft(ProblemKind.PROTOCOL, str(error))
+                attempt.draft = ProblemDraft(ProblemKind.PROTOCOL, str(error))
             except Exception as error:  # noqa: BLE001 - any error of a library is a problem of this exchange
-                attempt.problem = describe_transport_error(error, self._profile.origin, self._proxy_variable)
-            return self._response(where, job, started, attempt)
+                attempt.draft = describe_transport_error(error, self._profile.origin, self._proxy_variable)
+            return self._response(where, url, job, started, attempt)
 
     def not_sent(self, reason: str, job: JobKey | None = None) -> Response:
         """Return the response for a request that is not sent because of `reason`: a protocol problem."""
-        attempt = _Attempt(problem=ProblemDraft(ProblemKind.PROTOCOL, reason))
-        return self._response(None, job, self._clock.now(), attempt)
+        attempt = _Attempt(draft=ProblemDraft(ProblemKind.PROTOCOL, reason))
+        return self._response(None, self._profile.base_url, job, self._clock.now(), attempt)
 
     def url_of(self, where: RequestSpec | str) -> str:
         """Return the URL of a request as exchanges have it; the base URL for a reason (str) why none is sent."""
@@ -276,53 +286,49 @@ class HttpClient:
     async def aclose(self) -> None:
         """Close the connections; later requests have a problem. Calling it twice is harmless."""
         self._closed = True
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.aclose()
 
     def _url(self, where: RequestSpec) -> str:
         pairs = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in where.query.items())
         base = self._profile.base_url if where.below_base else str(self._profile.origin)
         return base + where.path + (f"?{pairs}" if pairs else "")
 
-    def _open(self) -> httpx.AsyncClient:
+    def _open(self) -> BoundedTransport:
         if self._closed:
             raise TransportError(f"profile {self._profile.name} is closed")
-        if self._client is None:
+        if self._transport is None:
             proxy = choose_proxy(self._profile)
             if proxy is not None:
                 self._proxy_variable = proxy.variable
                 self._redactor.add((proxy.url.password,))
-            self._client = open_client(self._profile, proxy)
-        return self._client
+            self._transport = open_transport(self._profile, proxy)
+        return self._transport
 
     async def _send(self, where: RequestSpec, url: str, attempt: _Attempt) -> None:
-        client = self._open()
-        headers, content = dict(self._profile.headers), where.body.encode() if where.body else None
-        if content is not None:
-            headers["Content-Type"] = "application/json"
-        request = client.build_request(where.method, url, headers=headers, content=content)
+        transport = self._open()
+        request = httpx.Request(where.method, url, headers=self._headers, content=where.body.encode() or None)
+        if where.body:
+            request.headers["Content-Type"] = "application/json"
         authorize(request, self._profile)
-        try:
-            response = await client.send(request, stream=True)
-        except RedirectedError as redirected:
-            attempt.status = redirected.response.status_code
-            attempt.headers = list(self._headers(redirected.response))
-            return
+        response = await transport.handle_async_request(request)
         try:
             attempt.status = response.status_code
-            attempt.headers = list(self._headers(response))
-            if response.status_code >= 200:
+            attempt.headers = self._headers_of(response)
+            # Of a redirect the head is all that is wanted.
+            if response.status_code >= 200 and not response.has_redirect_location:
                 await self._read(response, attempt)
         finally:
             await response.aclose()
 
-    def _headers(self, response: httpx.Response) -> Iterator[tuple[str, str]]:
-        redact = self._redactor.text
-        headers = zip(response.headers.raw, response.headers.multi_items(), strict=True)
-        for (raw_name, _), (_, value) in islice(headers, MOST_HEADERS):
-            # Before it is lower case: a key in base64 would no longer be recognized after.
-            yield redact(raw_name.decode("latin-1")).lower(), redact(value)
+    def _headers_of(self, response: httpx.Response) -> list[tuple[str, str]]:
+        encoding = response.headers.encoding
+        raw = response.headers.raw[:MOST_HEADERS]
+        names = self._redactor.texts([name.decode("latin-1") for name, _ in raw])
+        values = self._redactor.texts([value.decode(encoding) for _, value in raw])
+        # Lower case only now: a key in base64 would no longer be recognized after.
+        return [(name.lower(), value) for name, value in zip(names, values, strict=True)]
 
     async def _read(self, response: httpx.Response, attempt: _Attempt) -> None:
         inflater = Inflater(value for name, value in attempt.headers if name == "content-encoding")
@@ -339,7 +345,7 @@ class HttpClient:
                 body = await reader.finish()
                 attempt.body, attempt.marker = await self._redacted(body.data), body.marker
         except NotJsonError:
-            attempt.problem = not_json(reader.beginning, response.status_code)
+            attempt.draft = not_json(reader.beginning, response.status_code)
         finally:
             attempt.size, attempt.notes = inflater.size, tuple(inflater.notes)
 
@@ -352,10 +358,11 @@ class HttpClient:
                 await asyncio.sleep(0)
         return b"".join(slices)
 
-    def _response(self, where: RequestSpec | None, job: JobKey | None, started: Instant, attempt: _Attempt) -> Response:
+    def _response(
+        self, where: RequestSpec | None, url: str, job: JobKey | None, started: Instant, attempt: _Attempt
+    ) -> Response:
         """Return the response for an attempt; `where` is None if nothing was sent."""
         ended = self._clock.now()
-        url = self._profile.base_url if where is None else self._url(where)
         exchange = Exchange(
             profile=self._profile.name,
             method="GET" if where is None else where.method,
@@ -376,12 +383,12 @@ class HttpClient:
         if where is not None and kind is not None and self._is_state(attempt, where, url):
             kind = None
         wait = find_retry_after(attempt.headers, now)
-        if kind is None and attempt.problem is None:
+        if kind is None and attempt.draft is None:
             charset = charset_of(attempt.header("content-type"))
             return Response(
                 exchange, attempt.body, windows, wait, charset, attempt.notes, attempt.headers, attempt.marker
             )
-        draft, error = attempt.problem, ErrorBody()
+        draft, error = attempt.draft, ErrorBody()
         if kind is not None and attempt.status is not None:
             # The status of an error says more than a failure to read its body.
             error = read_error(attempt.body, charset_of(attempt.header("content-type")))
@@ -390,8 +397,8 @@ class HttpClient:
             wait = wait or find_in_body(error.value, answered_at(attempt.headers, now))
             destination = describe_redirect(attempt.header("location"), url)
             draft = problem_of_status(attempt.status, kind, attempt.body, destination, error)
-            if attempt.problem is not None and kind is not ProblemKind.REDIRECT:
-                draft = ProblemDraft(kind, f"HTTP {attempt.status}; {attempt.problem.message}")
+            if attempt.draft is not None and kind is not ProblemKind.REDIRECT:
+                draft = ProblemDraft(kind, f"HTTP {attempt.status}; {attempt.draft.message}")
         exchange = self._with_ids(exchange, error.request_id, error.trace_id)
         problem = self._problem(draft or ProblemDraft(ProblemKind.PROTOCOL, "no response"), exchange, wait, ended)
         error_body = None if attempt.marker is not None else attempt.body[:MAX_ERROR] or None
@@ -410,7 +417,7 @@ class HttpClient:
 
         A redirect does so only within the origin: it may otherwise lead to a login.
         """
-        if attempt.status not in where.states or attempt.problem is not None:
+        if attempt.status not in where.states or attempt.draft is not None:
             return False
         if 300 <= (attempt.status or 0) < 400:
             location = attempt.header("location")

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 NUMBER = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?", re.ASCII)
 """`int()` and `float()` alone would accept ``1_000``, ``1e3``, ``nan`` and Arabic digits."""
@@ -43,8 +44,12 @@ def parse_length(text: str) -> float | None:
 def parse_http_date(text: str) -> float | None:
     """Return the seconds since the epoch of an HTTP date (RFC 9110, section 5.6.7: all three forms), else None."""
     text = text.strip(" \t")
-    if not _HTTP_DATE.fullmatch(text):
-        return None
+    return _parse_date(text) if _HTTP_DATE.fullmatch(text) else None
+
+
+@lru_cache(maxsize=16)
+def _parse_date(text: str) -> float | None:
+    """Return the same of a text that has the shape of one; an answer's own date is asked for by several."""
     try:
         # Second 60 is a leap second, which datetime rejects.
         moment = parsedate_to_datetime(text.replace(":60 ", ":59 "))

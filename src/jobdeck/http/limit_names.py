@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from jobdeck.http.delays import DAY
@@ -74,8 +75,12 @@ class LimitName:
 
 def parse_name(header: str) -> LimitName | None:
     """Return the meaning of a header (in lower case) about a limit of requests; None for other headers."""
-    if not _NAME.fullmatch(header):
-        return None
+    return _parse_known_form(header) if _NAME.fullmatch(header) else None
+
+
+@lru_cache(maxsize=64)
+def _parse_known_form(header: str) -> LimitName | None:
+    """Return the meaning of a name of at most 120 characters; a server sends the same few with every answer."""
     words = re.split(r"[-_.]", header.replace("rate-limit", "ratelimit").replace("ratelimits", "ratelimit"))
     if "ratelimit" in words:
         at = words.index("ratelimit")

@@ -3,11 +3,14 @@
 import asyncio
 import ssl
 import typing
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextvars import ContextVar
 
 import httpcore
 import httpx
+from httpcore._utils import is_socket_readable
+
+from jobdeck.http.connection_pool import ConnectionPool
 
 HEAD_BYTES = 131_072
 """Most bytes of an answer before its head is complete, 1xx answers included; h11 itself refuses one head of 100 kB."""
@@ -80,8 +83,14 @@ class BoundedTransport(httpx.AsyncHTTPTransport):
 
     def __init__(self, **options: typing.Any) -> None:
         super().__init__(**options)
-        # httpx has no way to give its pool a backend, and httpcore's has no other way to see a 1xx answer go by.
-        self._pool._network_backend = _Backend(self._pool._network_backend)
+        self._made_by = self._pool
+        self._pool = ConnectionPool(self._pool)  # type: ignore[assignment] # httpx has no way to give it another pool
+        # Nor one to give it a backend, and httpcore has no other way to see a 1xx answer go by.
+        self.connect_with(_Backend)
+
+    def connect_with(self, wrap: Callable[[httpcore.AsyncNetworkBackend], httpcore.AsyncNetworkBackend]) -> None:
+        """Make new connections by what `wrap` makes of what has made them so far."""
+        self._made_by._network_backend = wrap(self._made_by._network_backend)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, with bounds for its answer."""
@@ -113,6 +122,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
 class _Stream(httpcore.AsyncNetworkStream):
     def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
         self._inner = inner
+        self._socket = inner.get_extra_info("socket")
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         data = await self._inner.read(max_bytes, timeout)
@@ -136,4 +146,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         return _Stream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> typing.Any:
+        if info == "is_readable":
+            # Asked of every idle connection, twice a request: anyio asks the system for both ends' addresses, too.
+            return is_socket_readable(self._socket)
         return self._inner.get_extra_info(info)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from urllib.parse import urljoin, urlsplit
 
 from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.text import mask_keys, one_line
 from jobdeck.http.json_text import read_json
-from jobdeck.http.problem_draft import ProblemDraft
 from jobdeck.http.repair import repair
 from jobdeck.http.throttling import is_throttling_code
 
@@ -15,6 +16,23 @@ _MAX_ITEMS = 20
 _JSON_VALUE = "a JSON value"
 _EXPLANATIONS = ("detail", "error_description", "errorMessage", "reason", "title", "msg")
 """Keys with a message, in APIs other than our two (`detail` and `title` are RFC 9457's)."""
+
+
+_LONG_SEGMENT = 64
+"""Most characters of a path segment that was not requested; longer ones are left out, as one-time tokens are long."""
+
+_MAX_SHOWN = 400
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemDraft:
+    """The kind and message of a problem, before it becomes a `Problem` with the IDs and the status of its exchange.
+
+    The message need not be clean yet.
+    """
+
+    kind: ProblemKind
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,3 +186,32 @@ def _kind_of_body(body: bytes) -> str:
     if start.startswith(b"<"):
         return "an HTML page"
     return _JSON_VALUE if start[:1] in {b"{", b"["} else "a non-JSON body"
+
+
+def describe_redirect(location: str | None, requested: str) -> str:
+    """Return origin and path of a ``Location``, relative to the `requested` URL: ``to https://host/path``.
+
+    User information, path parameters (``;jsessionid=``) and fragment are left out, and ``?…`` stands for a query. With
+    an empty `requested`, a relative location gives only a path. Never raises.
+    """
+    if not location or not location.strip():
+        return "without a destination"
+    try:
+        parts = urlsplit(urljoin(requested, location.strip()))
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "to an invalid URL"
+    if parts.scheme not in ({"http", "https"} if host else {""}):
+        return "to an invalid URL"
+    known = set(urlsplit(requested).path.split("/"))
+    path = "/".join(_segment(segment, known) for segment in parts.path.split("/"))
+    origin = ""
+    if host:
+        name = f"[{host}]" if ":" in host else host
+        origin = f"{parts.scheme}://{name}" + ("" if port is None else f":{port}")
+    return f"to {mask_keys(one_line(origin + path + ('?…' if parts.query else ''), _MAX_SHOWN))}"
+
+
+def _segment(segment: str, known: set[str]) -> str:
+    name = segment.partition(";")[0]
+    return "…" if len(name) > _LONG_SEGMENT and name not in known else name

@@ -44,12 +44,18 @@ def parse_windows(headers: Iterable[tuple[str, str]], now: float) -> tuple[RateW
     the answer's own ``Date`` header if it has one. Limits of tokens, bytes or cost are left out.
     """
     pairs = [(name.lower(), value.strip()) for name, value in headers if len(value) <= _MAX_VALUE]
+    # In every name that is looked for; most answers have none of them.
+    limits = [(name, value) for name, value in pairs if "limit" in name]
+    if not limits:
+        return ()
     moment = answered_at(pairs, now)
-    default_name = next((match[1] for name, value in pairs if name in _NAMES and (match := _WORD.fullmatch(value))), "")
-    other = _not_requests(value for name, value in pairs if name in {"ratelimit-policy", "x-ratelimit-policy"})
+    default_name = next(
+        (match[1] for name, value in limits if name in _NAMES and (match := _WORD.fullmatch(value))), ""
+    )
+    other = _not_requests(value for name, value in limits if name in {"ratelimit-policy", "x-ratelimit-policy"})
     by_name: dict[str, RateWindow] = {}
     used: dict[str, int] = {}
-    for name, value in pairs:
+    for name, value in limits:
         for found in _found(name, value, moment):
             window = found.window if found.window.name else replace(found.window, name=default_name)
             if window.name in other:

@@ -65,12 +65,12 @@ def find_retry_after(headers: Iterable[tuple[str, str]], now: float) -> RetryAft
     ``X-Retry-After``, or with the name of a throttler, ``Retry-After-poll`` (NestJS). Of equals the longest counts.
     """
     pairs = list(headers)
+    asking = [(name, value, match) for name, value in pairs if "retry" in name and (match := _HEADER.fullmatch(name))]
+    if not asking:
+        return None
     moment = answered_at(pairs, now)
     ranks: tuple[list[RetryAfter], ...] = ([], [], [])
-    for name, value in pairs:
-        match = _HEADER.fullmatch(name)
-        if match is None:
-            continue
+    for name, value, match in asking:
         exact = (match[1] or "").rpartition("-")[2] in _MILLISECONDS
         wait = _milliseconds(value) if exact else _parse(value, moment)
         if wait is not None:

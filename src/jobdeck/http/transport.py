@@ -1,4 +1,4 @@
-"""The HTTP client of one profile: which certificates, which proxy, and nothing remembered between requests."""
+"""The connections of one profile: which certificates, which proxy, and nothing remembered between requests."""
 
 import ipaddress
 import logging
@@ -6,11 +6,10 @@ import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPResponse
-from http.cookiejar import CookieJar
-from urllib.request import Request
+from typing import Any
 
 import certifi
+import httpcore
 import httpx
 
 from jobdeck import __version__
@@ -19,12 +18,15 @@ from jobdeck.http.credentials import HttpProfile
 from jobdeck.http.origin import DEFAULT_PORTS, Origin, is_localhost, is_loopback
 from jobdeck.http.pieces import BoundedTransport
 
-MAX_CONNECTIONS = 10
-"""httpcore's cost of a request grows with its pool: 2.8 ms of CPU at 10 connections, 12.9 at 50, 32 at 100."""
+_LIMITS = httpx.Limits(keepalive_expiry=30.0)
 
-_LIMITS = httpx.Limits(
-    max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=30.0
-)
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "Connection": "keep-alive",
+    "User-Agent": f"jobdeck/{__version__}",
+}
+"""What every request has, whatever its profile."""
 
 # At DEBUG httpcore logs an answer's headers, and httpx its reason: either may contain our keys.
 for _library in ("httpcore", "httpx"):
@@ -33,26 +35,8 @@ for _library in ("httpcore", "httpx"):
 _PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 
 
-class _NoCookies(CookieJar):
-    """Neither reads a cookie, however odd, nor sends one."""
-
-    def extract_cookies(self, response: HTTPResponse, request: Request) -> None:
-        """Keep nothing."""
-
-    def add_cookie_header(self, request: Request) -> None:
-        """Add nothing."""
-
-
 class TransportError(Exception):
     """The environment names a proxy or certificates that cannot be used; the message names the variable."""
-
-
-class RedirectedError(Exception):
-    """The answer is a redirect, whose head is all that is wanted of it."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        super().__init__("redirected")
-        self.response = response
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,70 +105,47 @@ def tls_context(env: Mapping[str, str] = os.environ) -> ssl.SSLContext:
     return context
 
 
-def open_client(
+def open_transport(
     profile: HttpProfile, proxy: ProxyChoice | None, env: Mapping[str, str] = os.environ
-) -> httpx.AsyncClient:
-    """Return a client without credentials: HTTP/1.1, no redirects, no cookies, nothing of the environment.
+) -> BoundedTransport:
+    """Return a transport without credentials: HTTP/1.1, no redirects, no cookies, nothing of the environment.
 
-    It must be used only below one semaphore and one deadline: its own timeouts are per read. Raises
-    `TransportError`; a request that is redirected raises `RedirectedError`.
+    `httpx.AsyncClient` would add only what is not wanted here, for a third of its time. It must be used only below one
+    semaphore and one deadline: there are no timeouts. Raises `TransportError`.
     """
     # With plain http there is no TLS; loading the roots would cost 20 ms for nothing.
     context = tls_context(env) if profile.origin.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    plain_localhost = profile.origin.scheme == "http" and is_localhost(profile.origin.host)
-    if plain_localhost:
-        transport: httpx.AsyncHTTPTransport = _LocalhostTransport(limits=_LIMITS)
-    else:
-        through = None if proxy is None else _proxy(proxy.url, context)
-        transport = BoundedTransport(verify=context, proxy=through, limits=_LIMITS, trust_env=False)
-    return httpx.AsyncClient(
-        headers={"User-Agent": f"jobdeck/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip"},
-        transport=transport,
-        follow_redirects=False,
-        trust_env=False,
-        cookies=_NoCookies(),
-        event_hooks={"response": [_stop_at_redirect]},
-        timeout=None,  # noqa: S113 - the total deadline of `HttpClient` is around every request
-    )
+    through = None if proxy is None else _proxy(proxy.url, context)
+    transport = BoundedTransport(verify=context, proxy=through, limits=_LIMITS, trust_env=False)
+    if profile.origin.scheme == "http" and is_localhost(profile.origin.host):
+        transport.connect_with(_LocalhostBackend)
+    return transport
 
 
-class _LocalhostTransport(BoundedTransport):
-    """Connects to 127.0.0.1, or to ::1 if nothing listens there, whatever a resolver says about ``localhost``.
+class _LocalhostBackend(httpcore.AsyncNetworkBackend):
+    """Connects to 127.0.0.1, or to ::1 if nothing listens there, whatever a resolver says about ``localhost``."""
 
-    The ``Host`` header stays that of the URL.
-    """
-
-    def __init__(self, limits: httpx.Limits) -> None:
-        super().__init__(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False, limits=limits)
+    def __init__(self, inner: httpcore.AsyncNetworkBackend) -> None:
+        self._inner = inner
         self._addresses = ("127.0.0.1", "::1")
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request to the address that answered last, else to the other."""
+    async def connect_tcp(self, host: str, *options: Any, **named: Any) -> httpcore.AsyncNetworkStream:
+        """Connect to the address that answered last, else to the other."""
         first, second = self._addresses
         try:
-            return await self._send(request, first)
-        except httpx.ConnectError as refused:
+            return await self._inner.connect_tcp(first, *options, **named)
+        except httpcore.ConnectError as refused:
             try:
-                response = await self._send(request, second)
-            except httpx.ConnectError:
+                stream = await self._inner.connect_tcp(second, *options, **named)
+            except httpcore.ConnectError:
                 # The first error says more: the second is often just a lack of IPv6.
                 raise refused from None
         self._addresses = (second, first)
-        return response
+        return stream
 
-    async def _send(self, request: httpx.Request, address: str) -> httpx.Response:
-        url = request.url.copy_with(host=address)
-        return await super().handle_async_request(
-            httpx.Request(
-                request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
-            )
-        )
-
-
-async def _stop_at_redirect(response: httpx.Response) -> None:
-    """Stop before httpx makes the next request, with our keys in it, which it does even when it will not send it."""
-    if response.has_redirect_location:
-        raise RedirectedError(response)
+    async def sleep(self, seconds: float) -> None:
+        """Sleep as the inner one does."""
+        await self._inner.sleep(seconds)
 
 
 def _proxy(url: httpx.URL, context: ssl.SSLContext) -> httpx.Proxy:
@@ -234,7 +195,7 @@ def authorize(request: httpx.Request, profile: HttpProfile) -> None:
     """Add the credentials of `profile` to `request`, which must be for its origin.
 
     Raises `ForeignOriginError` when scheme, host or effective port differ; then the request must not be sent.
-    Credentials are no default headers of a client: httpx would send custom ones such as ``X-Secret-Key`` to any origin.
+    Only this adds them, so that no other origin gets them.
     """
     origin = origin_of(request.url)
     if origin != profile.origin:

@@ -8,7 +8,7 @@ import httpx
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.http.origin import Origin
-from jobdeck.http.problem_draft import ProblemDraft
+from jobdeck.http.problems import ProblemDraft
 
 _MAX_CAUSES = 20
 

@@ -46,6 +46,11 @@ class Budget:
         return self._polls.limit
 
     @property
+    def list_limit(self) -> float | None:
+        """List pages a minute that hold now; None while they are paid from the polls' bucket."""
+        return None if self._lists is None else self._lists.limit
+
+    @property
     def has_list_bucket(self) -> bool:
         """Whether list pages are paid from a bucket of their own."""
         return self._lists is not None
@@ -90,7 +95,7 @@ class Budget:
             blocked_by=kind,
             blocked_asked=asked,
             resets=self._polls.resets(now),
-            list_limit=None if self._lists is None else self._lists.limit,
+            list_limit=self.list_limit,
             pages=len(self._pages),
             window=seconds,
             window_limit=limit,

@@ -352,6 +352,15 @@ class Scheduler:
         """Return the measured durations, as plain data for the next run's constructor."""
         return self._estimates.export()
 
+    @property
+    def limits(self) -> tuple[float, float | None]:
+        """Polls a minute that hold now, and list pages where those are paid apart."""
+        return self._budget.limit, self._budget.list_limit
+
+    def cooldown_until(self, now: float) -> float | None:
+        """Return until when the server wants no requests; None while it does."""
+        return self._budget.cooldown_until(self._tick(now))
+
     def quota(self, now: float) -> QuotaSnapshot:
         """Return the budget for the screen."""
         now = self._tick(now)

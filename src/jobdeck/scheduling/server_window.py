@@ -90,7 +90,7 @@ class ServerWindow:
     ) -> "ServerWindow":
         """Return the window of a `header` that came `now`, given what was `known` before.
 
-        `sent` is when our requests of the last minute were sent, of which `in_flight` may not be counted.
+        `sent` is when our requests of the last minute were sent, oldest first, of which `in_flight` may not be counted.
         """
         scale, falling = _infer_unit(header, known, now)
         reset_after = (
@@ -103,7 +103,8 @@ class ServerWindow:
             stated = known.length
         length = stated or _guess_length(limit, header.remaining, reset_after, known)
         resets = now + (length if reset_after is None else reset_after)
-        ours = tuple(at for at in sent if at > now - length)
+        ours = tuple(sent)
+        ours = ours[bisect_right(ours, now - length) :]
         most = max(1.0, min(limit or ANY_NUMBER, (left or 0.0) + 1.0))
         new = cls(limit, left, resets, length, now, ours, most, first_reset=resets)
         new.stated, new.scale, new.falling = bool(stated), scale, falling
