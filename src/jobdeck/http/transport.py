@@ -110,8 +110,8 @@ def open_transport(
 ) -> BoundedTransport:
     """Return a transport without credentials: HTTP/1.1, no redirects, no cookies, nothing of the environment.
 
-    `httpx.AsyncClient` would add only what is not wanted here, for a third of its time. It must be used only below one
-    semaphore and one deadline: there are no timeouts. Raises `TransportError`.
+    `httpx.AsyncClient` would add only what is not wanted here, for a quarter of its time. It must be used only below
+    one semaphore and one deadline: there are no timeouts. Raises `TransportError`.
     """
     # With plain http there is no TLS; loading the roots would cost 20 ms for nothing.
     context = tls_context(env) if profile.origin.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

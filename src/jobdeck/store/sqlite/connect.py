@@ -174,7 +174,7 @@ def connect_memory() -> apsw.Connection:
 
 def _common(connection: apsw.Connection) -> None:
     # A plan never depends on values: else some statements are prepared anew each time that they are given some,
-    # which takes ten times as long as to run them.
+    # which takes some five times as long as to run them.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.pragma("foreign_keys", True)
     # What a connection keeps for itself alone needs no directory that can be written.
