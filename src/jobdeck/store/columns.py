@@ -46,7 +46,7 @@ _PHASES = {phase.value: phase for phase in Phase}
 encode_json = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
 
-def whole(value: Any) -> int:
+def integer(value: Any) -> int:
     """Return an integer; raises ValueError for anything else, and for a number above `_LARGEST`."""
     if type(value) is not int or abs(value) > _LARGEST:
         raise ValueError("not an integer, or too large")
@@ -55,7 +55,7 @@ def whole(value: Any) -> int:
 
 def optional(value: Any) -> int | None:
     """Return an integer or None."""
-    return None if value is None else whole(value)
+    return None if value is None else integer(value)
 
 
 def lenient(value: Any) -> int | None:
@@ -161,7 +161,7 @@ def _us(moment: Instant | None) -> int | None:
 
 
 def _instant(value: Any, moment: ToInstant) -> Instant | None:
-    return None if value is None else moment(whole(value))
+    return None if value is None else moment(integer(value))
 
 
 def _fraction(value: Any) -> float | None:
@@ -229,7 +229,7 @@ def _stage_values(record: StageRecord) -> Row:
 
 def _stage_from(values: list[Any], moment: ToInstant) -> StageRecord:
     name, status, phase, progress, *moments = values
-    known = (None if us is None else moment(whole(us)) for us in moments)
+    known = (None if us is None else moment(integer(us)) for us in moments)
     return StageRecord(_stage(name, status, phase, progress), *known)
 
 
@@ -266,15 +266,15 @@ STATE = (
     _moment("ended_seen_us", "ended"),
     _flag("seen_queued"),
     Column("problem", "problem", problem_text, problem_from),
-    _plain("failures", whole),
-    _plain("misses", whole),
+    _plain("failures", integer),
+    _plain("misses", integer),
     _plain("http_status", optional),
     _plain("request_id", text),
     _plain("trace_id", text),
     _json_list("anomalies", lambda texts: tuple(map(clean, texts)), (_DAMAGED,)),
     _flag("summary_only"),
-    _plain("sequence", whole),
-    _plain("run", whole),
+    _plain("sequence", integer),
+    _plain("run", integer),
     _moment("begun_us"),
     _plain("attempt", text),
     _plain("started_us", optional),
@@ -311,7 +311,7 @@ def job_from(profile: str, row: Sequence[Any], result: str | None = None, moment
         fields["problem"] = None
     return Job(
         target=target_from(profile, row[1:_TARGET_END]),
-        added=moment(whole(row[0])),
+        added=moment(integer(row[0])),
         result=result,
         end_request_id=text(end_ids[0]),
         end_trace_id=text(end_ids[1]),
@@ -331,7 +331,7 @@ EXCHANGE = (
         "duration_us",
         "duration",
         lambda seconds: round(seconds * 1e6),
-        lambda value, _: 0.0 if value is None else whole(value) / 1e6,
+        lambda value, _: 0.0 if value is None else integer(value) / 1e6,
     ),
     _plain("method", lambda value: clean(value or "")),
     _plain("url", lambda value: clean(value or "")),
@@ -370,11 +370,11 @@ def record_from(
     """Return a request on record from the values of `RECORD_COLUMNS`."""
     state, bucket, sent_us, account_group, job_id, sequence, *answered = values
     fields = {column.field: column.decode(value, moment) for column, value in zip(EXCHANGE, answered, strict=True)}
-    sent = moment(whole(sent_us))
+    sent = moment(integer(sent_us))
     exchange = Exchange(
         profile=clean(profile),
         job=None if job_id is None else key_from(profile, account_group, job_id),
-        sequence=whole(sequence),
+        sequence=integer(sequence),
         **{**fields, "started": fields["started"] or sent},
     )
     return RequestRecord(
@@ -396,7 +396,7 @@ def timeline_event_from(row: Sequence[Any], moment: ToInstant = from_epoch) -> T
     """Return an event from its row; support needs one ID, the request's or else the trace's."""
     at_us, kind, stage, before, after, words, request_id, trace_id = row
     return TimelineEvent(
-        at_us=moment(whole(at_us)).us,
+        at_us=moment(integer(at_us)).us,
         kind=TimelineEventKind(kind),
         text=clean(words),
         stage=text(stage),

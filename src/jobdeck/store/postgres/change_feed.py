@@ -1,4 +1,4 @@
-"""What other clients changed, read by cursor, and what they look at."""
+"""Reads the changes of other clients by cursor, and the jobs on their screens."""
 
 import asyncio
 import logging
@@ -17,19 +17,19 @@ from jobdeck.store.postgres.queries import ProfileScopes
 CHANNEL = "jobdeck"
 
 ECHO_SECONDS = 1.0
-"""How long a notification of our own may take to come back, before a pooler is assumed that swallows them."""
+"""How long our own notification may take to come back; after that a pooler must have dropped it."""
 
 CHECK_SECONDS = 30.0
-"""How often it is looked whether the listening connection still lives."""
+"""Time between two checks whether the listening connection still lives."""
 
 _log = logging.getLogger(__name__)
 
 
 class Doorbell:
-    """Listens for changes for as long as it is open; a connection that is lost is made again.
+    """Listens for changes while it is open, and reconnects when the connection is lost.
 
-    `works` says whether notifications arrive: a pooler in transaction mode swallows them without a word, and gives no
-    session to hold a lock in.
+    `works` says whether notifications arrive: a pooler in transaction mode drops them silently, and has no session that
+    could hold a lock.
     """
 
     def __init__(self, address: ServerAddress, ring: Callable[[], object]) -> None:
@@ -42,7 +42,7 @@ class Doorbell:
         self.works = True
 
     async def open(self) -> None:
-        """Listen, and find out whether notifications arrive; raises `StoreError`."""
+        """Begin to listen, and test whether notifications arrive; raises `StoreError`."""
         self._connection = await self._listen()
         heard = asyncio.Event()
         echo = f"{CHANNEL}_echo_{id(self)}"
@@ -59,14 +59,14 @@ class Doorbell:
             self.works = False
 
     async def hold(self, client: int) -> None:
-        """Hold the lock of a client from now on, and go on listening when the connection is lost."""
+        """Take the lock by which others know that a client lives, and keep the connection alive."""
         self._client = client
         if self.works and self._connection is not None:
             await self._connection.execute(f"SELECT pg_advisory_lock({LOCK_CLASS}, {client})")
         self._task = asyncio.get_running_loop().create_task(self._keep())
 
     async def close(self) -> None:
-        """Listen no more, and let the lock go."""
+        """Stop listening, and release the lock."""
         if self._task is not None:
             self._task.cancel()
         if self._connection is not None:
@@ -103,8 +103,8 @@ class Doorbell:
             try:
                 connection = await self._listen()
                 if self.works:
-                    # The lock of the connection that was lost may last until the server notices: who waits for our
-                    # leases has their time to go by.
+                    # The lost connection may hold its lock until the server notices; clients that wait for our leases
+                    # then wait until they end.
                     await connection.fetchval(f"SELECT pg_try_advisory_lock({LOCK_CLASS}, {self._client})")
             except (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
                 _log.info("not listening for changes of others: %s", error)
@@ -112,16 +112,16 @@ class Doorbell:
             lost, self._connection = self._connection, connection
             if lost is not None:
                 await close_connection(lost)
-            # What changed meanwhile was not heard.
+            # Notifications of the time between were lost.
             self._ring()
             return
 
 
 FOCUS_US = 30_000_000
-"""What a client said of its screen counts for so long; it is said again sooner."""
+"""How long the jobs that a client shares as on its screen count; clients share them more often than that."""
 
 _KEYS = "SELECT id, scope, profile, account_group, job_id FROM jobdeck.jobs WHERE id = ANY($1::bigint[])"
-# One round trip, and no more for one job after the other: fifty people read it five times a second.
+# One round trip in all, since fifty people read it five times a second.
 _CHANGES = (
     "SELECT (SELECT value FROM jobdeck.meta WHERE name = 'database'), k.newest,"
     " (SELECT min(seq) FROM jobdeck.change_log), l.seq, l.at_us, l.kind, l.scope, c.name, l.jobs, l.seen, l.exchange"
@@ -143,7 +143,7 @@ _HEAD = "SELECT (SELECT value FROM jobdeck.meta WHERE name = 'database'), (SELEC
 
 
 class ChangeFeed:
-    """Reads the change log of a client's scopes, and what is on the screens of others."""
+    """Reads the change log of a client's scopes, and the jobs on the screens of others."""
 
     def __init__(self, server: Server, scopes: ProfileScopes, clock: ServerClock) -> None:
         self._server = server
@@ -180,12 +180,12 @@ class ChangeFeed:
             )
             for _, at_us, kind, scope, client, jobs, seen, sequence in page
         )
-        # Changes of other scopes are passed over with those of the page; all that there are, where it is the last.
+        # The cursor also passes the changes of other scopes: those within the page, and after the last page all.
         last = page[-1][0] if page else place
         return found, Cursor(f"{database}:{last if len(page) == limit else max(newest, last)}")
 
     async def _read_keys(self, ids: set[int]) -> None:
-        """Know which jobs these rows are; that never changes."""
+        """Read the keys of these rows of jobs, once, since they never change."""
         unknown = ids - self._keys.keys()
         if unknown:
             known = await self._server.rows(_KEYS, list(unknown))

@@ -1,4 +1,4 @@
-"""Calls that wait together become one: where the server is far, a round trip is what a call costs."""
+"""Joins calls that wait at the same time into one: to a distant server a call costs a round trip."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,16 +8,16 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MOST = 200
-"""Items in one call at most."""
+"""Most items in one call."""
 
 AT_ONCE = 2
-"""Calls under way at most: with one alone, what comes meanwhile waits for half a round trip more."""
+"""Most calls at a time: with only one, items that come meanwhile wait half a round trip longer."""
 
 
 class Coalescer(Generic[T, R]):
-    """Hands items to `call`, few calls at a time; what comes while they are under way goes together with the next.
+    """Passes items to `call`, few calls at a time; items that come meanwhile go together in the next call.
 
-    A lone item is sent at once. Who waits gets the results of his own items, or the error of the call they were in.
+    A lone item is sent at once. Each caller gets the results of its own items, or the error of their call.
     """
 
     def __init__(self, call: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> None:

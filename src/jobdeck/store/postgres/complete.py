@@ -32,7 +32,7 @@ _READ = sql(
 )
 
 
-class Completion:
+class AnswerWriter:
     """Records answers; two round trips, whatever their number."""
 
     def __init__(self, server: Server, scopes: ProfileScopes, clock: ServerClock, *, keep_results: bool) -> None:

@@ -1,4 +1,4 @@
-"""Connections to a PostgreSQL server: how they are made, what their errors mean, and what happens while it is away."""
+"""Connections to a PostgreSQL server, the meaning of their errors, and the waiting while the server is away."""
 
 import asyncio
 import json
@@ -29,13 +29,13 @@ OLDEST_SERVER: Final = 14
 
 CONNECT_SECONDS: Final = 5.0
 STATEMENT_SECONDS: Final = 10.0
-"""A statement that takes longer means that the server is away: none of ours takes a second."""
+"""When a statement takes longer, the server counts as away: none of ours takes a second."""
 
 RETRY_SECONDS: Final = 1.0
-"""How often a server that went away is tried again."""
+"""Time between two attempts to reach a server that is away."""
 
 MOST_CONNECTIONS: Final = 3
-"""Connections of one client beside that which listens. Fifty people make 200; the server's own default is 100."""
+"""Connections of one client beside the one that listens. Fifty people make 200; the server's default limit is 100."""
 
 _TRIES: Final = 5
 _AGAIN: Final = (
@@ -63,13 +63,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """Where a database is, and how it is reached."""
+    """The address of a database, and how to reach it."""
 
     url: DatabaseUrl
 
     @classmethod
     def parse(cls, text: str) -> "ServerAddress":
-        """Return the address that a URL names; raises `StoreIOError` for one that is none."""
+        """Return the address in a URL; raises `StoreIOError` for text that is not one."""
         url = parse_database_url(text)
         if url is None:
             raise StoreIOError("not a PostgreSQL URL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
@@ -82,7 +82,7 @@ class ServerAddress:
 
     @property
     def tls(self) -> ssl.SSLContext | None:
-        """What TLS is asked for: the certificate is verified, unless the URL says otherwise or the server is here.
+        """The TLS settings: the certificate is verified, unless the URL says otherwise or the server is local.
 
         None leaves it to the URL's ``sslmode`` (without one: to the server).
         """
@@ -120,17 +120,17 @@ async def close_connection(connection: "asyncpg.Connection[asyncpg.Record]") -> 
 
 
 class Server:
-    """Runs statements on a few connections, and knows whether the server is there.
+    """Runs statements on a few connections, and knows whether the server responds.
 
-    Raises `StoreUnavailableError` while it is not; then it is tried again once a second, until it answers. A statement
-    that met a deadlock is run again. `on_return` is awaited when the server is back.
+    While it does not, statements raise `StoreUnavailableError`, and it is tried once a second until it responds. A
+    statement that met a deadlock runs again.
     """
 
     def __init__(self, address: ServerAddress) -> None:
         self.address = address
         self.away: StoreUnavailableError | None = None
         self.on_change: Callable[[], object] = lambda: None
-        """Called when the server has gone away, and when it is back."""
+        """Called when the server stops responding, and when it is back."""
 
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._returning: asyncio.Task[None] | None = None
@@ -166,7 +166,7 @@ class Server:
         return await self._run(lambda connection: connection.fetchval(statement, *values))
 
     async def wait_until_back(self) -> None:
-        """Return when the server is there; raises `StoreClosedError` when closed meanwhile."""
+        """Wait until the server responds; raises `StoreClosedError` when closed meanwhile."""
         while self.away is not None:
             self._require_open()
             await self._back.wait()
@@ -238,11 +238,11 @@ class Server:
 
 
 async def _leave_as_it_is(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Do nothing to a connection that is given back."""
+    """Do nothing to a returned connection."""
 
 
 def translate_error(error: Exception, address: ServerAddress) -> StoreError:
-    """Return an error of the driver as one of the store's; its message names the server, and never the password."""
+    """Return an error of the driver as a `StoreError`, whose message names the server and never the password."""
     where = f"the database at {address.described}"
     match error:
         case StoreError():
@@ -276,13 +276,13 @@ def _words(error: BaseException) -> str:
 
 
 def to_json(value: object) -> str:
-    """Return JSON for a parameter: without NUL and lone surrogates, which PostgreSQL has no characters for."""
+    """Return JSON for a parameter, without NUL and lone surrogates, which PostgreSQL cannot store."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text if _NO_TEXT.search(text) is None else json.dumps(_storable(value), allow_nan=False)
 
 
 def storable(text: str) -> str:
-    """Return text without what PostgreSQL has no characters for; what is not shown by its code."""
+    """Return text with the characters that PostgreSQL cannot store as escapes."""
     if "\0" not in text and text.isprintable():
         return text
     return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
@@ -301,7 +301,7 @@ def _storable(value: Any) -> Any:
 
 
 STEADY_US = 100_000
-"""Differences below that are the network's, and leave the offset as it is."""
+"""Smaller differences come from the network, and do not change the offset."""
 
 
 class ServerClock:
@@ -312,7 +312,7 @@ class ServerClock:
         self._now_us = now_us
 
     async def read(self, server: Server) -> int:
-        """Return the server's time, and take the offset from it: half of the round trip is assumed each way."""
+        """Return the server's time, and set the offset, assuming half of the round trip each way."""
         before = self._now_us()
         there = int(await server.value("SELECT jobdeck.now_us()"))
         offset = there - (before + self._now_us()) // 2

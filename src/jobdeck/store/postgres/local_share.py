@@ -1,4 +1,4 @@
-"""What a client may send on its own while the store is away: its share of the rate limit, recorded later."""
+"""A client's own share of the rate limit while the store is away, with its answers to be recorded later."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from jobdeck.store.models import Answer, Denied, Grant, OutgoingRequest
 from jobdeck.store.protocol import DEFAULT_PER_MINUTE
 
 CHECK_SECONDS = 10.0
-"""How often it is counted how many clients there are."""
+"""Time between two counts of the clients."""
 
 
 class LocalShare:
-    """Grants requests from 1/N of each limit, where N clients were seen last; keeps the answers to be recorded later.
+    """Grants requests from 1/N of each limit, for N clients at the last count, and keeps the answers to be recorded.
 
-    Everybody who was connected does the same, so that all together stay below the limit. Nothing keeps two clients from
-    polling one job meanwhile.
+    All clients that were connected do the same, so that together they stay below the limit. Two of them may poll the
+    same job meanwhile.
     """
 
     def __init__(self, now_us: Callable[[], int]) -> None:
@@ -27,7 +27,7 @@ class LocalShare:
         self._newest = 0
 
     def note_sent(self, sequence: int) -> None:
-        """Note the place in the order of sending of a request that the store granted: ours come after it."""
+        """Note the sequence of a request that the store granted: those granted here come after it."""
         self._newest = max(self._newest, sequence)
 
     def claim(self, request: OutgoingRequest) -> Grant | Denied:

@@ -42,7 +42,7 @@ class SchemaState:
 
 
 def load_migrations() -> tuple[str, ...]:
-    """Return the shipped migrations in order; the first leads to version 1."""
+    """Return the shipped migrations in order, numbered from 1."""
     folder = Path(__file__).with_name("migrations")
     return tuple(path.read_text("utf-8") for path in sorted(folder.glob("*.sql")))
 
@@ -58,7 +58,7 @@ async def read_state(connection: "asyncpg.Connection[asyncpg.Record]") -> Schema
 
 
 def require_current(state: SchemaState, address: ServerAddress) -> None:
-    """Raise the `StoreError` that says what to do about a database that cannot be used as it is."""
+    """Raise a `StoreError` with the remedy for a database of another schema."""
     where = f"the database at {address.described}"
     if state.found == 0:
         raise StoreIOError(f"{where} is not set up for jobdeck: run 'jobdeck store init'")

@@ -1,4 +1,4 @@
-"""Opening a team's database."""
+"""Opens a team's database."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ NO_NOTIFICATIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open store, and what a person must be told about it."""
+    """An open store, with notices about it."""
 
     store: PostgresStore
     notices: tuple[Notice, ...] = ()
@@ -44,10 +44,10 @@ async def open_team_store(
     keep_results: bool = False,
     local_share: bool = False,
 ) -> Opened:
-    """Open the database at `url`; raises `StoreError` where that cannot be.
+    """Open the database at `url`; raises `StoreError` if that fails.
 
-    `client` is the name of this run, `now_us` its clock, `user` whose watch list and preferences these are; with
-    `everyone` the watch list is that of all users. With `local_share`, polling goes on with a share of the limits
+    `client` is the name of this run, `now_us` its clock, and `user` the owner of the watch list and the preferences;
+    with `everyone` the watch list is that of all users. With `local_share`, polling goes on with a share of the limits
     while the server is away.
     """
     address = ServerAddress.parse(url)

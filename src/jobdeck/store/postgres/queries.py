@@ -1,4 +1,4 @@
-"""What is saved of jobs and requests, read from the scopes of a client."""
+"""Queries about the jobs and requests in a client's scopes."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -53,7 +53,7 @@ _ADD_SCOPES = (
 
 @dataclass(slots=True)
 class ProfileScopes:
-    """The scopes of the configured profiles: their rows, and those of the scopes whose budgets they spend.
+    """The rows of the profiles' scopes, and of the scopes whose budgets pay for them.
 
     A profile that is not configured has a scope of its own name.
     """
@@ -66,7 +66,7 @@ class ProfileScopes:
     scopes: dict[int, Scope] = field(default_factory=dict)
 
     async def require(self, profiles: Iterable[str]) -> None:
-        """Have a row for each of these profiles' scopes."""
+        """Add the missing rows of these profiles' scopes."""
         new = {
             name: self.configured.get(name) or Scope("", name)
             for name in dict.fromkeys(profiles)
@@ -94,13 +94,13 @@ class ProfileScopes:
         return list(self.names)
 
     def of(self, profile: str | None) -> list[int]:
-        """Return the row of a profile's scope, or (None) of all."""
+        """Return the row of a profile's scope, or of all (None)."""
         if profile is None:
             return self.all
         return [self.rows[profile]] if profile in self.rows else []
 
     def name(self, scope: int, saved: str) -> str:
-        """Return the name under which something of a scope is shown, `saved` with another person's name for it."""
+        """Return the name that is shown for a scope's row, which was `saved` under the name that its client uses."""
         names = self.names.get(scope, ())
         return saved if saved in names or not names else names[0]
 
@@ -201,7 +201,7 @@ _ACCEPTED = (
     "SELECT scope, profile, account_group, job_id FROM jobdeck.jobs"
     " WHERE (accepted_request_id = $1 OR accepted_trace_id = $1) AND scope = ANY($2::bigint[])"
 )
-# What a poll showed is the job it was about; a list's row says which.
+# A poll shows the job it is about; for a list, `observations` has its jobs.
 _SHOWN = (
     "SELECT j.scope, j.profile, j.account_group, j.job_id, st.exchange = shown.exchange, st.fields FROM ("
     "SELECT o.exchange, unnest(o.jobs) AS job FROM jobdeck.observations o WHERE o.exchange = ANY($1::bigint[])"
@@ -219,7 +219,7 @@ _ANNOTATIONS = (
 
 
 class Queries:
-    """Reads what a client may see; its moments are on our clock."""
+    """Reads the rows of a client's scopes, with moments on our clock."""
 
     def __init__(self, server: Server, scopes: ProfileScopes, clock: ServerClock, user: str) -> None:
         self._server = server

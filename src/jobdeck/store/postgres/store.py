@@ -1,4 +1,4 @@
-"""The `Store` in a PostgreSQL database: what a team shares."""
+"""The `Store` in a PostgreSQL database that a team shares."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ from jobdeck.store.models import (
 )
 from jobdeck.store.postgres.change_feed import ChangeFeed, Doorbell
 from jobdeck.store.postgres.coalesce import Coalescer
-from jobdeck.store.postgres.complete import Completion
+from jobdeck.store.postgres.complete import AnswerWriter
 from jobdeck.store.postgres.connect import Server, ServerClock, storable, to_json
 from jobdeck.store.postgres.local_share import CHECK_SECONDS, LocalShare
 from jobdeck.store.postgres.migrate import LOCK_CLASS, SIZE
@@ -49,10 +49,10 @@ T = TypeVar("T")
 _dice = random.SystemRandom()
 
 DEBOUNCE_SECONDS = 0.1
-"""Changes that come together are read together."""
+"""Changes within this time are read together."""
 
 FALLBACK_SECONDS = 2.0
-"""How often it is looked for changes where no notification came: one may have been lost."""
+"""Time between two looks for changes without a notification, since one may have been lost."""
 
 _LEASE_US = round(LEASE_SECONDS * 1e6)
 _MAX_COOLDOWN_US = round(MAX_COOLDOWN_SECONDS * 1e6)
@@ -78,7 +78,7 @@ _ACKNOWLEDGE = (
     " SELECT jobdeck.log_change($1, 'annotated', scope, array_agg(id)) FROM known, (SELECT count(*) FROM written) w"
     " GROUP BY scope"
 )
-# A note leaves the moment of the acknowledgement: one that a later end has overtaken stays overtaken.
+# A note keeps the moment of the acknowledgement, so that an end after it stays news.
 _ANNOTATE = (
     "WITH known AS (SELECT j.id, j.scope FROM unnest($3::bigint[], $4::text[], $5::text[])"
     " AS k (scope, account_group, job_id) JOIN jobdeck.jobs j USING (scope, account_group, job_id)"
@@ -131,10 +131,10 @@ _LOAD_ESTIMATES = (
 
 
 class PostgresStore:
-    """Remembers in a database that a team shares. See `Store`.
+    """A `Store` in a database that a team shares.
 
-    What a person watches and likes is that `user`'s own; with `everyone`, the watch list is that of all users. While
-    the server is away nothing is granted, or what a `share` of the limits allows.
+    Watch list and preferences are those of `user`; with `everyone`, the watch list is that of all users. While the
+    server is away, it grants nothing, or what a `share` of the limits allows.
     """
 
     def __init__(
@@ -159,10 +159,10 @@ class PostgresStore:
         self._clock = ServerClock(now_us)
         self._queries = Queries(server, scopes, self._clock, user)
         self._feed = ChangeFeed(server, scopes, self._clock)
-        self._completion = Completion(server, scopes, self._clock, keep_results=keep_results)
+        self._answers = AnswerWriter(server, scopes, self._clock, keep_results=keep_results)
         self._claims: Coalescer[OutgoingRequest, Grant | Denied] = Coalescer(self._claim)
-        self._completions: Coalescer[Answer, Completed] = Coalescer(
-            lambda answers: self._completion.complete(self._row, answers)
+        self._recording: Coalescer[Answer, Completed] = Coalescer(
+            lambda answers: self._answers.complete(self._row, answers)
         )
         self._share = share
         self._counted = 0.0
@@ -182,7 +182,7 @@ class PostgresStore:
 
     @property
     def degraded(self) -> Notice | None:
-        """Why nothing can be saved or read now; None while the server is there."""
+        """Why nothing can be saved or read now; None while the server responds."""
         away = self._server.away
         return None if away is None else self._notice(away)
 
@@ -191,7 +191,7 @@ class PostgresStore:
         return self._incident
 
     async def start(self) -> None:
-        """Read the server's clock, and have a row for every configured scope."""
+        """Read the server's clock, and add the missing rows of configured scopes."""
         await self._clock.read(self._server)
         await self._scopes.require(self._scopes.configured)
 
@@ -272,7 +272,7 @@ class PostgresStore:
         await self._write(_SET_COOLDOWN, *values)
 
     async def claim(self, requests: Sequence[OutgoingRequest]) -> tuple[Grant | Denied, ...]:
-        # Not cancelled with who waits: what was granted to a waiter who has gone is released.
+        # Not cancelled with its caller, because grants to a cancelled caller must be released.
         deciding = asyncio.ensure_future(self._claims.submit(requests))
         try:
             return await asyncio.shield(deciding)
@@ -285,7 +285,7 @@ class PostgresStore:
             return tuple(self._share.claim(request) for request in requests)
 
     async def _claim(self, requests: Sequence[OutgoingRequest]) -> tuple[Grant | Denied, ...]:
-        """Claim what asks at the same time in one round trip, after what was to be written before."""
+        """Claim all requests that wait, in one round trip, after the writes that came before them."""
         async with self._order:
             pass
         if time.monotonic() - self._counted > CHECK_SECONDS:
@@ -320,7 +320,7 @@ class PostgresStore:
         return outcomes
 
     def _denied(self, one: dict[str, Any]) -> Denied:
-        """Return a refusal. Clients do not all ask again for the next request that the budget allows, but in turns."""
+        """Return a refusal with a random delay, so that not all clients ask again at the same moment."""
         until_us = one["until"]
         if one["reason"] == "budget":
             until_us += round(one["interval"] * _dice.uniform(0.0, 0.5) * self._clients)
@@ -334,16 +334,16 @@ class PostgresStore:
             self._begin(self.release(grants))
 
     async def complete(self, answers: Sequence[Answer]) -> tuple[Completed, ...]:
-        """See `Store.complete`. While the server is away this waits for it: what was answered is not lost.
+        """See `Store.complete`. While the server is away this waits for it, so that no answer is lost.
 
-        With a share of the limits it does not wait: the answers are recorded when the server is back.
+        With a share of the limits it does not wait, but records the answers when the server is back.
         """
         return await self._finish(self._complete(answers))
 
     async def _complete(self, answers: Sequence[Answer]) -> tuple[Completed, ...]:
         while True:
             try:
-                completed = await self._completions.submit(answers)
+                completed = await self._recording.submit(answers)
             except StoreUnavailableError:
                 if self._share is not None:
                     self._share.unrecorded.extend(answers)
@@ -463,7 +463,7 @@ class PostgresStore:
             statement = "SELECT jobdeck.purge($1, $2)"
             gone = await self._server.value(statement, self._clock.there(before_us), chunk)
             if gone is None:
-                # Another client does: it will have deleted what we would.
+                # Another client purges now, and deletes the same rows.
                 await asyncio.sleep(_PURGE_RETRY_SECONDS)
                 continue
             exchanges, observations, jobs, changes = gone
@@ -548,7 +548,7 @@ class PostgresStore:
         return await self._in_order(lambda: self._server.value(statement, *values))
 
     async def _in_order(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Do work as `_finish` does, after all that came before it: a connection is no queue, and there are several."""
+        """Do work as `_finish` does, after all work before it: several connections do not keep the order."""
 
         async def turn() -> T:
             async with self._order:
@@ -557,7 +557,7 @@ class PostgresStore:
         return await self._finish(turn())
 
     async def _finish(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do work that is done whoever goes on waiting for it, and before the store is closed."""
+        """Do work even if its caller is cancelled, and before the store closes."""
         if self._closed:
             work.close()
             raise StoreClosedError("the store is closed")

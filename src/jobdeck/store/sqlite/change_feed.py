@@ -4,7 +4,7 @@ import apsw
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.text import clean
-from jobdeck.store.columns import Row, key_from, numbers_from, optional, text, whole
+from jobdeck.store.columns import Row, integer, key_from, numbers_from, optional, text
 from jobdeck.store.errors import CursorLostError
 from jobdeck.store.models import Change, ChangeKind, Cursor
 from jobdeck.store.sqlite.lookups import first, readable
@@ -40,7 +40,7 @@ def changes(connection: apsw.Connection, after: Cursor, limit: int) -> tuple[tup
     def make(row: Row) -> Change:
         at_us, kind, profile, client, changed, seen, exchange = row
         return Change(
-            at_us=whole(at_us),
+            at_us=integer(at_us),
             kind=ChangeKind(kind),
             profile=text(profile),
             client=clean(client),
@@ -50,7 +50,7 @@ def changes(connection: apsw.Connection, after: Cursor, limit: int) -> tuple[tup
         )
 
     found = tuple(readable(connection.execute(_CHANGES, (place, limit)), make))
-    # Behind those that cannot be read as well, which would else be the next page, too.
+    # Skip unreadable rows, too, or the next page would begin with them again.
     last = connection.execute(_LAST, (place, limit)).get
     return found, _cursor(connection, place if last is None else last)
 
@@ -75,6 +75,6 @@ def _cursor(connection: apsw.Connection, place: int) -> Cursor:
 
 
 def _database(connection: apsw.Connection) -> str:
-    # One that cannot be read is a database of its own, as long as it is not.
+    # While its name cannot be read, the database counts as another one.
     rows = connection.execute("SELECT value FROM meta WHERE name = 'database'")
     return first(rows, lambda row: clean(row[0]).replace(":", "")) or "unnamed"

@@ -15,23 +15,23 @@ from jobdeck.store.errors import StoreCorruptError
 from jobdeck.store.sql import sql
 
 _OF_A_ROW = re.compile(r"(?:non-)?[A-Z]+ value in \S+|CHECK constraint failed in \S+")
-"""What `PRAGMA integrity_check` says of a value that its column does not take: it costs a row, not the file."""
+"""A message of `PRAGMA integrity_check` about a value of the wrong type, which costs a row and not the file."""
 
 _OF_AN_INDEX = re.compile(r".* index \S+")
-"""What it says of an index that does not fit its table: a row would be found under the key of another."""
+"""Its message about an index that does not fit its table: lookups would find the row of another key."""
 
 _TABLES = "SELECT m.name, p.name FROM sqlite_schema m, pragma_table_info(m.name) p WHERE m.type = 'table'"
 _SHOWN = 5
 
 
 def damage(connection: apsw.Connection) -> str:
-    """Return the first thing that is wrong with the structure of a database; "ok" when nothing is."""
+    """Return the first fault in the structure of a database, or "ok"."""
     found = [" ".join(str(line).split()) for (line,) in connection.execute("PRAGMA integrity_check(1000)")]
     return next((line for line in found if line != "ok" and not _OF_A_ROW.fullmatch(line)), "ok")
 
 
 def check(connection: apsw.Connection, path: Path) -> None:
-    """Raise `StoreCorruptError` when the structure of a database is damaged; an index alone is made anew."""
+    """Raise `StoreCorruptError` when the structure of a database is damaged; rebuild an index that does not fit."""
     found = damage(connection)
     if _OF_AN_INDEX.fullmatch(found):
         with suppress(apsw.ConstraintError):
@@ -42,9 +42,9 @@ def check(connection: apsw.Connection, path: Path) -> None:
 
 
 def check_tables(connection: apsw.Connection, model: apsw.Connection, path: Path) -> None:
-    """Raise `StoreCorruptError` or `apsw.CorruptError` when a table is not as in a new database; closes `model`.
+    """Raise `StoreCorruptError` or `apsw.CorruptError` when a table lacks a column of `model`, which is closed.
 
-    A column may be missing, or SQLite unable to read a row, which `PRAGMA integrity_check` need not tell.
+    `PRAGMA integrity_check` need not report a missing column, nor a row that SQLite cannot read.
     """
     columns = sorted(model.execute(_TABLES))
     model.close()
@@ -62,7 +62,7 @@ def unreadable(
 ) -> str:
     """Return how many rows of a table cannot be read, and which; empty when all can.
 
-    `query` selects what is read of the rows, and ends where a condition on their `number` can be added.
+    `query` selects the rows, and ends where a condition on the column `number` can be added.
     """
     count = sum(not fine for fine in _attempts(connection.execute(query), make))
     if not count:

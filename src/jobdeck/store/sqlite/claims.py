@@ -1,4 +1,4 @@
-"""Permission to send a request: the lease of a job, the budget of a bucket, and the record, all in one transaction."""
+"""Grants requests: the lease of a job, the budget of a bucket and the record, all in one transaction."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ import apsw
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.text import clean
-from jobdeck.store.columns import Row, optional, whole
+from jobdeck.store.columns import Row, integer, optional
 from jobdeck.store.gcra import Admitted, Delayed, Rate, admit, rescale
 from jobdeck.store.models import ChangeKind, Denied, Grant, OutgoingRequest, RequestState
 from jobdeck.store.protocol import DEFAULT_PER_MINUTE, LEASE_SECONDS, MAX_COOLDOWN_SECONDS
@@ -53,7 +53,7 @@ def _claim(session: Session, request: OutgoingRequest) -> Grant | Denied:
 
 
 def renew(session: Session, grants: Sequence[Grant]) -> None:
-    """Let the leases of requests that are under way last for `LEASE_SECONDS` from now."""
+    """Let the leases of unanswered requests last for `LEASE_SECONDS` from now."""
     until_us = session.now_us() + _LEASE_US
     for grant in grants:
         session.connection.execute(_RENEW, (until_us, grant.fence, grant.sequence))
@@ -120,7 +120,7 @@ def _lease_job(session: Session, request: OutgoingRequest, key: JobKey) -> Grant
     if row is None:
         return Denied("unknown", 0)
     job, scope, budget, profile, fence, owner, until_us = row
-    # One that lasts longer than any was taken before the clock was set back.
+    # A lease that would last longer than `LEASE_SECONDS` was taken before the clock was set back.
     if owner is not None and owner != session.name and now_us < until_us <= now_us + _LEASE_US:
         return Denied("leased", until_us)
     denied = _spend(session, request, budget, now_us)
@@ -133,7 +133,9 @@ def _lease_job(session: Session, request: OutgoingRequest, key: JobKey) -> Grant
 def _lease_list(session: Session, request: OutgoingRequest) -> Grant | Denied:
     connection, now_us = session.connection, session.now_us()
     scope = scope_row(session, request.profile)
-    until_us = first(connection.execute(_OTHERS_LIST, (scope, request.url, session.client)), lambda row: whole(row[0]))
+    until_us = first(
+        connection.execute(_OTHERS_LIST, (scope, request.url, session.client)), lambda row: integer(row[0])
+    )
     if until_us is not None and now_us < until_us <= now_us + _LEASE_US:
         return Denied("leased", until_us)
     decided = _send_without_lease(session, request)
@@ -156,7 +158,7 @@ def _send_without_lease(session: Session, request: OutgoingRequest) -> Grant | D
 
 def _spend(session: Session, request: OutgoingRequest, scope: int, now_us: int) -> Denied | None:
     per_minute, tat_us, blocked_until_us = _budget(session, scope, request.bucket)
-    # A cooldown longer than any that can be asked for was begun before the clock was set back.
+    # A cooldown longer than the longest began before the clock was set back.
     if now_us < blocked_until_us <= now_us + _MAX_COOLDOWN_US:
         return Denied("cooldown", blocked_until_us)
     match admit(tat_us, now_us, _rate(per_minute)):
@@ -168,7 +170,7 @@ def _spend(session: Session, request: OutgoingRequest, scope: int, now_us: int) 
 
 
 def _budget(session: Session, scope: int, bucket: str) -> tuple[int | None, int, int]:
-    """Return a bucket's limit (None: nobody set it), theoretical arrival time and end of cooldown."""
+    """Return a bucket's limit (None without one), theoretical arrival time and end of cooldown."""
     rows = session.connection.execute(
         "SELECT per_minute, tat_us, blocked_until_us FROM budgets WHERE scope = ? AND bucket = ?", (scope, bucket)
     )
@@ -176,17 +178,17 @@ def _budget(session: Session, scope: int, bucket: str) -> tuple[int | None, int,
 
 
 def _read_lease(connection: apsw.Connection, key: JobKey) -> Row | None:
-    """Return who holds the lease of a job, None for a job never watched; raises one of `ROW_FAULTS`."""
+    """Return the rows of a job and its lease, None for a job never watched; raises one of `ROW_FAULTS`."""
     row: Row | None = connection.execute(_LEASE, (key.profile, key.account_group or "", key.id)).fetchone()
     if row is None:
         return None
     *rows, fence, owner, until_us = row
-    return (*rows, whole(fence), owner and clean(owner), 0 if owner is None else whole(until_us))
+    return (*rows, integer(fence), owner and clean(owner), 0 if owner is None else integer(until_us))
 
 
 def _budget_from(row: Row) -> tuple[int | None, int, int]:
     per_minute, tat_us, blocked_until_us = row
-    return _limit_from(per_minute), whole(tat_us), whole(blocked_until_us)
+    return _limit_from(per_minute), integer(tat_us), integer(blocked_until_us)
 
 
 def _limit_from(value: object) -> int | None:
@@ -199,7 +201,7 @@ def _rate(per_minute: int | None) -> Rate:
 
 
 def _send(session: Session, request: OutgoingRequest, rows: tuple[int, int], job: int | None, now_us: int) -> int:
-    """Put the request on record, and return its place in the order of sending."""
+    """Put the request on record, and return its sequence."""
     values = (*rows, session.client, job, request.bucket, now_us, request.method, request.url)
     session.connection.execute(_SEND, values)
     return session.connection.last_insert_rowid()

@@ -1,4 +1,4 @@
-"""Connections as the store wants them."""
+"""Connections with the settings that the store needs, and what their errors mean."""
 
 import errno
 import os
@@ -28,7 +28,7 @@ _LOCKING = frozenset(
         apsw.SQLITE_IOERR_SHMOPEN,
     }
 )
-"""Where the system refused to lock a file, or to share memory about its locks."""
+"""The system refused to lock a file, or to share memory about its locks."""
 
 BUSY = (apsw.BusyError, apsw.LockedError)
 DAMAGED = (apsw.CorruptError, apsw.NotADBError)
@@ -36,7 +36,7 @@ LOST = (
     *(apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError),
     *(apsw.SQLError, *DAMAGED, *BUSY),
 )
-"""After these the file cannot be worked with, and the store goes on in memory; an SQLError is of a damaged schema."""
+"""After these errors the store goes on in memory; an SQLError comes from a damaged schema."""
 
 
 def unlockable(what: str, reason: str) -> StoreUnlockableError:
@@ -47,7 +47,7 @@ def unlockable(what: str, reason: str) -> StoreUnlockableError:
 
 
 def cause(error: Exception, path: Path) -> StoreError:
-    """Return why the file at `path` cannot be used, as the system tells it where SQLite does not.
+    """Return why the file at `path` cannot be used, in the words of the system where SQLite has none.
 
     SQLite says "busy" where there are no locks at all, and "disk I/O error" where a full disk has no room for the
     index of the log.
@@ -88,7 +88,7 @@ def _words(error: Exception) -> str:
 
 BUSY_TIMEOUT_MS = 5_000
 _FIRST_TIMEOUT_MS = 250
-"""After which it is asked whether the file can be locked at all."""
+"""After these errors the store finds out whether the file can be locked at all."""
 
 _CHECKPOINT_PAGES = 1_000
 _LOG_BYTES = 16 * 1024 * 1024
@@ -132,7 +132,7 @@ def _use_log(connection: apsw.Connection, path: Path) -> None:
 
 
 def connect_reader(path: Path) -> apsw.Connection:
-    """Open a second connection, for queries: they need not wait for a transaction of the writer."""
+    """Open a second connection, whose queries need not wait for a transaction of the writer."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
@@ -144,7 +144,7 @@ def connect_reader(path: Path) -> apsw.Connection:
 
 
 def connect_read_only(path: Path) -> tuple[apsw.Connection, bool]:
-    """Open a file that cannot be written for queries alone; raises `apsw.Error`.
+    """Open a file that cannot be written, only for queries; raises `apsw.Error`.
 
     Returns with it whether its log is read, too. Where that cannot be, because the log's index cannot be made, the
     file as of the last checkpoint must do.
@@ -166,7 +166,7 @@ def connect_read_only(path: Path) -> tuple[apsw.Connection, bool]:
 
 
 def connect_memory() -> apsw.Connection:
-    """Open an empty database that is gone when it is closed."""
+    """Open an empty database in memory, which is gone once closed."""
     connection = apsw.Connection(":memory:", flags=_MEMORY_FLAGS)
     _common(connection)
     return connection
@@ -177,7 +177,7 @@ def _common(connection: apsw.Connection) -> None:
     # which takes some five times as long as to run them.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.pragma("foreign_keys", True)
-    # What a connection keeps for itself alone needs no directory that can be written.
+    # Temporary tables stay in memory, so that no directory need be writable.
     connection.pragma("temp_store", "memory")
     # The file might not be ours: no function it names may run on its behalf.
     connection.pragma("trusted_schema", False)

@@ -1,4 +1,4 @@
-"""Transactions: one writer, one reader, and the way out when the file can no longer be written."""
+"""Transactions of one writer and one reader, and the way on when the file can no longer be written."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -26,15 +26,15 @@ from jobdeck.store.sqlite.scopes import add_scopes, make_views
 T = TypeVar("T")
 
 _BUSY_TRIES = 2
-"""Busy timeouts before the file counts as locked for good: 10 s, which no transaction of ours comes near."""
+"""Busy timeouts before the file counts as locked for good: 10 s, far longer than any transaction of ours."""
 
 _MOST_REOPENED = 3
-"""Files that are followed in one run: some file systems give a file another number whenever they are asked."""
+"""Most replaced files that one run follows: some file systems give a file another number at every call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What an operation works with inside its transaction; `client` is the row of who we are, `name` the name.
+    """An operation's view of its transaction; `client` is the row of this run in `clients`, `name` its name.
 
     `decoded` are the rows of jobs that this run has decoded for an answer, and so knows to be sound: the digests of a
     damaged row may be as they were.
@@ -60,10 +60,10 @@ class Connections:
 class Database:
     """Runs work in transactions, from any thread, one writer at a time.
 
-    When the file is full, broken, read-only or locked for good, the store goes on in memory with what could be
-    copied, `degraded` tells why, and the work that failed is run again there. When the file is deleted or replaced,
-    the one that is there now, or a new one, is used, and `incident` tells. Without a `writer`, nothing can be written.
-    Raises `StoreError`.
+    When the file is full, broken, read-only or locked for good, the store goes on in memory with a copy of the readable
+    rows, `degraded` says why, and the work that failed runs again there. When the file is deleted or replaced, the
+    store uses the file that is there now, or a new one, and `incident` says so. Without a `writer`, nothing can be
+    written. Raises `StoreError`.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Database:
         return None if self.degraded else self.path
 
     def read(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Run queries; inside a transaction of this thread they see what it wrote."""
+        """Run queries; inside a transaction of this thread they see its writes."""
         if self._owner == threading.get_ident():
             return work(self._session.connection)
         if self._has_moved():
@@ -120,7 +120,7 @@ class Database:
             raise translate_error(error, self._what) from error
 
     def write(self, work: Callable[[Session], T]) -> T:
-        """Run work in a transaction, or as part of the one this thread is in; it may be run twice."""
+        """Run work in a transaction, or as part of the one this thread is in; it may run twice."""
         with self._write_lock:
             if self._owner == threading.get_ident():
                 return work(self._session)
@@ -143,17 +143,17 @@ class Database:
     def data_version(self) -> int:
         """Return a number that differs when another client changed the database.
 
-        Never waits: while a transaction of ours runs, or SQLite cannot say, it is the number of last time. It
-        differs, too, when the file is no longer there: the next query then begins a new one.
+        Never waits: while a transaction of ours runs, or SQLite cannot tell, it returns the last number. The number
+        also differs when the file is gone; then the next query begins a new one.
         """
         if self._has_moved():
             return self._version + 1
         if self._write_lock.acquire(blocking=False):
             try:
                 self._check_open()
-                # Of the connection that writes, which does not count its own transactions: a client that is alone reads
-                # none of its own changes (0.5 ms of processor time a poll). Not Connection.data_version(), which tells
-                # of a change only after the next query.
+                # The connection that writes does not count its own transactions, so a client that is alone reads none
+                # of its own changes (0.5 ms of processor time a poll). Connection.data_version() shows a change only
+                # after the next query.
                 version = int(self._session.connection.pragma("data_version"))
                 self._version = self._generation << 32 | version
             except apsw.Error:
@@ -163,7 +163,7 @@ class Database:
         return self._version
 
     def close(self) -> None:
-        """Close both connections; calling it twice is harmless."""
+        """Close both connections; a second call does nothing."""
         with self._write_lock, self._read_lock:
             if not self._closed:
                 self._closed = True
@@ -174,7 +174,7 @@ class Database:
         return "the in-memory database" if self.file is None else str(self.file)
 
     def _use(self, connections: Connections) -> None:
-        """Work with these connections; with one, queries share it and its lock."""
+        """Use these connections; if they are one, queries share it and its lock."""
         writer, reader = connections.writer or connections.reader, connections.reader
         self._read_only = connections.writer is None
         self._identity = _identity(self.path) if connections.in_file else None
@@ -199,7 +199,7 @@ class Database:
         while True:
             lock = self._read_lock
             with lock:
-                # The store may have gone on in memory while we waited, where another lock holds.
+                # The store may have gone on in memory meanwhile, under another lock.
                 if lock is self._read_lock:
                     self._check_open()
                     return work(self._reader)
@@ -213,7 +213,7 @@ class Database:
             value = work(self._session)
             connection.execute("COMMIT")
         except BaseException:
-            # SQLite has rolled back by itself after some errors, and may be unable to after others.
+            # SQLite rolls back by itself after some errors, and may be unable to after others.
             if connection.in_transaction:
                 with suppress(apsw.Error):
                     connection.execute("ROLLBACK")
@@ -223,17 +223,17 @@ class Database:
         return value
 
     def _has_moved(self) -> bool:
-        """Whether the file has another one in its place, or none; 2 µs."""
+        """Whether the file was replaced or deleted; takes 2 µs."""
         return self._identity is not None and _identity(self.path) not in {self._identity, None}
 
     def _follow_file(self) -> None:
-        """Use what is there now, when the file was deleted or replaced; memory, when nothing can be."""
+        """After the file was deleted or replaced, use the one that is there now; in memory if that fails."""
         if self._reopen is None or self.path is None or self._closed or not self._has_moved():
             return
         self._reopened += 1
         with self._read_lock:
             usage = read_usage(self._session.connection)
-            # Closed before another is opened in its place: the two would share the index of the log.
+            # Closed before opening the other file, or both would share the index of the log.
             with suppress(apsw.Error):
                 self._shut()
             try:
@@ -254,7 +254,7 @@ class Database:
             raise translate_error(error, self._what) from error
         why = cause(error, self.path)
         if isinstance(error, (*DAMAGED, apsw.SQLError)):
-            # Others may be at work in the file: it is set aside when it is opened next, not under their hands.
+            # Other clients may use the file now, so the next opening sets it aside.
             with suppress(OSError):
                 create_private(damage_marker(self.path))
         with self._read_lock:
@@ -279,7 +279,7 @@ class Database:
 
 
 def _identity(path: Path | None) -> tuple[int, int] | None:
-    """Return what tells a file from another one of its name; zeros when there is none, None when nobody knows."""
+    """Return device and inode of a file; zeros when there is no file, None when the system does not tell."""
     if path is None:
         return None
     try:

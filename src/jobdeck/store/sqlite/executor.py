@@ -1,4 +1,4 @@
-"""Threads between an event loop and a database that blocks: one for writing, one for reading."""
+"""Threads between an event loop and a blocking database: one for writing, one for reading."""
 
 import asyncio
 import threading
@@ -12,27 +12,27 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 MAX_BATCH = 200
-"""Operations in one transaction at most: about 40 ms of the file's only write lock."""
+"""Most operations in one transaction, which holds the file's only write lock for about 40 ms then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """What came of one operation of a batch: a value, or the error it raised."""
+    """The value of one operation of a batch, or the error it raised."""
 
     value: T | None = None
     error: Exception | None = None
 
 
 Undo: TypeAlias = Callable[[Any], Callable[[Any], Any] | None]
-"""Returns the operation that takes a result back; None where there is nothing to take back."""
+"""Returns the operation that undoes a result; None where there is nothing to undo."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request(Generic[S]):
-    """One operation, and the future of the one who waits for it.
+    """One operation, and the future of its caller.
 
-    With `undo`, the operation is not even begun for a waiter who has gone, and taken back when he went meanwhile.
-    Without it, it is made whoever waits.
+    With `undo`, an operation whose caller was cancelled is skipped, or undone if it ran meanwhile. Without it, the
+    operation runs in any case.
     """
 
     operation: Callable[[S], Any]
@@ -42,11 +42,11 @@ class Request(Generic[S]):
 
 
 class Executor(Generic[S]):
-    """A thread that runs operations in their order, as many at a time as wait.
+    """A thread that runs operations in order, all that are queued at a time.
 
-    `run` is given what waits (at most `MAX_BATCH`) and returns one outcome each. Nothing waits for more to come:
-    a lone operation is run at once, and what comes meanwhile makes the next batch. The thread is a daemon, because
-    a lock that somebody else holds must not keep the process from ending.
+    `run` gets the queued operations (at most `MAX_BATCH`) and returns one outcome for each. A lone operation runs at
+    once; those that come meanwhile make the next batch. The thread is a daemon, because a lock held by another process
+    must not keep this one from ending.
     """
 
     def __init__(self, name: str, run: Callable[[Sequence[Callable[[S], Any]]], Sequence[Outcome[Any]]]) -> None:
@@ -56,7 +56,7 @@ class Executor(Generic[S]):
         self._thread.start()
 
     async def submit(self, operation: Callable[[S], T], undo: Undo | None = None) -> T:
-        """Run an operation in the thread's next batch, and return its result; it succeeds or fails alone."""
+        """Run an operation in the next batch, and return its result; it succeeds or fails alone."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         request = Request(operation, future, loop, undo)
@@ -64,22 +64,22 @@ class Executor(Generic[S]):
         try:
             return await future
         except asyncio.CancelledError:
-            # Cancelled after the result was delivered, and before it was taken.
+            # Cancelled after the result was set, and before this task took it.
             if not future.cancelled() and future.done() and future.exception() is None:
                 self._take_back(request, Outcome(future.result()))
             raise
 
     def stop(self) -> None:
-        """End the thread after what is queued now."""
+        """End the thread after the operations that are queued now."""
         self._queue.put(None)
 
     def join(self, timeout: float) -> bool:
-        """Wait for the end of the thread for at most `timeout` seconds; returns whether it came."""
+        """Wait at most `timeout` seconds for the thread to end; returns whether it did."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def finish(self) -> None:
-        """Run, in the caller's thread, what was queued after `stop`; only once the thread has ended."""
+        """Run the operations queued after `stop`, in the caller's thread, once the own thread has ended."""
         self.stop()
         self._loop()
 
@@ -114,7 +114,7 @@ class Executor(Generic[S]):
         for request, outcome in zip(requests, outcomes, strict=True):
             by_loop.setdefault(request.loop, []).append((request, outcome))
         for loop, answers in by_loop.items():
-            # A loop that was closed meanwhile has nobody left who waits.
+            # No caller waits in a loop that was closed meanwhile.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._deliver, answers)
 

@@ -1,4 +1,4 @@
-"""The directory and the files of a database: private, never deleted, opened by one process at a time."""
+"""The directory and the files of a database: private, never deleted, and opened by one process at a time."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ _RETRY_SECONDS = 0.02
 
 
 def stamp(now_us: int) -> str:
-    """Return a moment as it is written into file names: ``20261121T143000Z``."""
+    """Return a moment in the format of our file names: ``20261121T143000Z``."""
     return datetime.fromtimestamp(now_us / 1e6, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
@@ -34,7 +34,7 @@ def prepare(path: Path) -> bool:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     require_files(path)
     if not path.exists() and companions(path):
-        # The log of a database that was deleted belongs to no other.
+        # The log of a deleted database must not be applied to a new one.
         quarantine(path, time.time_ns() // 1_000)
     create_private(path)
     if sys.platform == "win32":
@@ -72,7 +72,7 @@ def companions(path: Path) -> list[Path]:
 
 
 def quarantine(path: Path, now_us: int) -> Path:
-    """Rename a corrupt database with its log, its time in the name, and return the new name."""
+    """Rename a corrupt database and its log, with the time in the name, and return the new path."""
     aside = free_name(path.with_name(f"{path.name}.corrupt-{stamp(now_us)}"))
     for file in companions(path):
         file.rename(aside.with_name(aside.name + file.name.removeprefix(path.name)))
@@ -80,7 +80,7 @@ def quarantine(path: Path, now_us: int) -> Path:
 
 
 def damage_marker(path: Path) -> Path:
-    """Return the file that, where it exists, says that damage was met in the database: check it before use."""
+    """Return the path of the marker that exists after damage was met: check the database before use."""
     return path.with_name(f"{path.name}.damaged")
 
 
@@ -94,7 +94,7 @@ def free_name(path: Path) -> Path:
 
 
 def is_full(directory: Path) -> bool:
-    """Whether nothing more can be written to the file system of a directory; False where nobody knows."""
+    """Whether the file system of a directory is full; False where the system does not tell."""
     try:
         return os.statvfs(directory).f_bavail == 0
     except (OSError, AttributeError):

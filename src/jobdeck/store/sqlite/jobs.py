@@ -1,4 +1,4 @@
-"""Jobs as they are saved, and how they came to be so."""
+"""Queries about saved jobs and their timelines."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -81,7 +81,7 @@ def load(connection: apsw.Connection, keys: Iterable[JobKey]) -> dict[JobKey, Sa
 def watched(connection: apsw.Connection, now: Instant, most: int | None = None) -> tuple[Job, ...]:
     """See `Store.watched`."""
 
-    # Lists tell of a hundred jobs at one moment: shared, those of 10,000 jobs take 8 MB less.
+    # A list shows a hundred jobs at one moment: shared, the moments of 10,000 jobs take 8 MB less.
     @cache
     def moment(us: int) -> Instant:
         return Instant(us, now.mono + (us - now.us) / 1e6)
@@ -93,7 +93,7 @@ def watched(connection: apsw.Connection, now: Instant, most: int | None = None) 
     found: dict[JobKey, Job] = {}
     needed, limit = ("", ()) if most is None else (_NEEDIEST, (most,))
     for job in readable(connection.execute(_WATCHED + needed + _IN_ORDER, limit), make):
-        # Two profiles of one scope that watched it may be one by now.
+        # Two profiles that watched the job may be one by now.
         found.setdefault(job.key, job)
     return tuple(found.values())
 
@@ -126,7 +126,7 @@ def timeline(connection: apsw.Connection, key: JobKey) -> tuple[TimelineEvent, .
 
 
 def unreadable_rows(connection: apsw.Connection) -> tuple[str, ...]:
-    """Return which rows of jobs and of their timelines cannot be read."""
+    """Return which rows of jobs and timelines cannot be read."""
     found = unreadable(connection, "jobs", _MANY, _saved_from, "j.seq")
     lines = unreadable(connection, "timeline", _LINES, timeline_event_from)
     return tuple(line for line in (found, lines) if line)
@@ -139,7 +139,7 @@ def _saved_from(row: Row, result: str | None = None) -> SavedJob:
         last=job_from(profile, values, result),
         fence=lenient(fence) or 0,
         lease_owner=text(owner),
-        # How its polling stands is no reason to go without the job.
+        # A damaged lease is no reason to leave out the job.
         lease_until_us=lenient(lease_until_us),
         watched_us=None if watched_us is None else lenient(watched_us) or 0,
         result_bytes=lenient(result_bytes),

@@ -1,4 +1,4 @@
-"""Reading rows that may be damaged, finding those that others point to, and writing the change log."""
+"""Reads rows that may be damaged, finds the rows of jobs and scopes, and writes the change log."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, TypeVar
@@ -14,9 +14,9 @@ from jobdeck.store.columns import (
     STATE_NAMES,
     TARGET_NAMES,
     Row,
+    integer,
     numbers_text,
     state_values,
-    whole,
 )
 from jobdeck.store.errors import StoreCorruptError, UnknownJobError
 from jobdeck.store.merge import BESIDE_STATE
@@ -35,7 +35,7 @@ TARGET = ", ".join(f"j.{name}" for name in TARGET_NAMES)
 SEQUENCE = (
     "CASE WHEN j.sequence <= (SELECT seq FROM sqlite_sequence WHERE name = 'exchanges') THEN j.sequence ELSE 0 END"
 )
-# The timeline outlives the exchanges of a job, and is slower to look through.
+# The timeline outlives the exchanges of a job, but takes longer to search.
 _END_IDS = (
     sql(
         "CASE WHEN j.ended_seen_us IS NOT NULL THEN coalesce((SELECT e.{name} FROM exchanges e WHERE e.seq ="
@@ -58,7 +58,7 @@ _ACCEPTED = "SELECT accepted_request_id, accepted_trace_id, batch, accepted FROM
 
 
 def readable(rows: Iterator[Any], make: Callable[[Any], T]) -> Iterator[T]:
-    """Yield what `make` makes of each row, without those that cannot be read: `Store.health` names them."""
+    """Yield `make` of each row, without the rows that cannot be read: `Store.health` names those."""
     while True:
         try:
             made = make(next(rows))
@@ -70,7 +70,7 @@ def readable(rows: Iterator[Any], make: Callable[[Any], T]) -> Iterator[T]:
 
 
 def first(rows: Iterator[Any], make: Callable[[Any], T]) -> T | None:
-    """Return what `make` makes of the first row that can be read; None when there is none."""
+    """Return `make` of the first row that can be read; None without one."""
     return next(readable(rows, make), None)
 
 
@@ -80,14 +80,14 @@ def scope_row(session: Session, profile: str) -> int:
 
 
 def budget_row(session: Session, profile: str) -> int:
-    """Return the row of the scope whose budget a profile spends."""
+    """Return the row of the scope whose budget pays for a profile."""
     profile_rows(session, profile)
     (budget,) = one(session.connection, "SELECT budget FROM profile_scopes WHERE name = ?", (profile,))
     return int(budget)
 
 
 def profile_rows(session: Session, profile: str) -> tuple[int, int]:
-    """Return the rows of a profile's scope and of itself, made when it is new."""
+    """Return the rows of a profile's scope and of the profile, after adding those that are missing."""
     connection = session.connection
     for scope, row in connection.execute("SELECT scope, profile FROM profile_scopes WHERE name = ?", (profile,)):
         return scope, row
@@ -143,7 +143,7 @@ def reset_job(session: Session, seq: int) -> None:
 
 
 def one(connection: apsw.Connection, sql: str, bindings: tuple[int | str, ...]) -> Row:
-    """Return the one row that a query gives; `StoreCorruptError` when it is gone."""
+    """Return the only row of a query; `StoreCorruptError` without one."""
     row: Row | None = connection.execute(sql, bindings).fetchone()
     if row is None:
         raise StoreCorruptError("a referenced row is missing")
@@ -159,7 +159,7 @@ def log(
     seen: Collection[int] = (),
     exchange: int | None = None,
 ) -> None:
-    """Append one change about any number of jobs (their rows) to the change log; `seen` are those left as they were."""
+    """Append one change to the log; `jobs` are the rows it changed, `seen` those that an answer left as they were."""
     values = (numbers_text(jobs), numbers_text(seen) if seen else None, exchange)
     session.connection.execute(
         "INSERT INTO change_log (at_us, scope, client, kind, jobs, seen, exchange) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -169,4 +169,4 @@ def log(
 
 def _accepted_from(row: Row) -> Row:
     *ids, accepted = row
-    return (*(None if id_ is None else clean(id_) for id_ in ids), whole(accepted))
+    return (*(None if id_ is None else clean(id_) for id_ in ids), integer(accepted))

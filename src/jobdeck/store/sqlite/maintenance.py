@@ -1,4 +1,4 @@
-"""Forgetting what is old, a chunk at a time, and telling how the database is."""
+"""Deletes old rows in chunks, and reports the state of the database."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.files import companions
 from jobdeck.store.sqlite.migrate import schema_of
 
-# The tables grow in time, so that the oldest rows come first and the search ends with the first chunk.
+# Rows are in the order of time, so the search ends with the first chunk.
 _OLD_EXCHANGES = "SELECT seq FROM (SELECT seq, sent_us FROM exchanges ORDER BY seq LIMIT ?2) WHERE sent_us < ?1"
 _OLD_CHANGES = "SELECT seq FROM (SELECT seq, at_us FROM change_log ORDER BY seq LIMIT ?2) WHERE at_us < ?1"
 _OLD_STATES = "SELECT seq FROM (SELECT seq, at_us FROM states ORDER BY seq LIMIT ?2) WHERE at_us < ?1"
@@ -48,7 +48,7 @@ def purge(session: Session, before_us: int, chunk: int) -> Purged:
     exchanges = _delete(session, _FORGET_EXCHANGES, (before_us, chunk))
     observations = _delete(session, _FORGET_OBSERVATIONS, (chunk,))
     states = _delete(session, _FORGET_STATES, (before_us, chunk))
-    # Old changes last: the log then never points further back than what it tells about.
+    # Old changes last, so that the log never refers to deleted requests.
     changes = _delete(session, _FORGET_CHANGES, (before_us, chunk))
     gone = _delete(session, _FORGET_JOBS, (before_us, chunk))
     more = chunk in {exchanges, observations, states, changes, gone}
@@ -71,7 +71,7 @@ def health(connection: apsw.Connection, path: Path | None, *, check: bool) -> He
 
 
 def _unreadable(connection: apsw.Connection) -> tuple[str, ...]:
-    # Counted there: the name of a table, too, may be no text any more.
+    # Counted in SQL, since even the name of a table may not be valid text.
     lost = connection.execute("SELECT count(*) FROM pragma_foreign_key_check").get
     dangling = (f"{lost} orphaned rows",) if lost else ()
     return (

@@ -1,4 +1,4 @@
-"""What is taken along when the store must leave its file and go on in memory."""
+"""Copies a file's rows into memory when the store can no longer use the file."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ _WAIT_MS = 200
 _ROW_ERRORS = (apsw.CorruptError, apsw.ConstraintError, apsw.MismatchError)
 
 FIRST_IN_MEMORY = 10**11
-"""Requests of a store that went on in memory are numbered from here: newer is what has the higher number, and the
-file's own highest may be what could not be read."""
+"""Requests of a store that went on in memory are numbered from here, so that they sort after every request in the file,
+whose highest number may be unreadable."""
 
 _SOUND = "seq < 4611686018427387904"
-"""A row with a larger number, which only damage gives, would be the last: none could be added any more."""
+"""Only damage gives a row a larger number; after it, no row could be added."""
 
-# The ledger's newest rows only: with requests in flight their answers find their row, and a million rows would
-# take 300 MB. Results and old observations stay in the file. Without a condition SQLite would copy whole records, also
-# those that it cannot read.
+# Only the newest requests, so that the answers to requests in flight find their record: a million rows take 300 MB.
+# Results and old observations stay in the file. Without a condition SQLite would copy whole records, even those that it
+# cannot read.
 _COPIES = (
     *((table, "TRUE") for table in ("meta", "scopes", "profiles", "clients")),
     ("jobs", _SOUND),
@@ -33,7 +33,7 @@ _COPIES = (
     *((table, "TRUE") for table in ("annotations", "notifications", "budgets", "estimates", "timeline")),
     ("exchanges", f"{_SOUND} ORDER BY seq DESC LIMIT 1000"),
     ("observations", "exchange >= (SELECT min(seq) FROM main.exchanges)"),
-    # One row, so that a reader's cursor goes on where it was.
+    # One row, so that cursors stay valid.
     ("change_log", f"{_SOUND} ORDER BY seq DESC LIMIT 1"),
 )
 
@@ -49,20 +49,20 @@ _BUDGET = (
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What another database must know of the requests that were sent: the rate limits, and the newest one's number."""
+    """The sent requests as far as another database must know them: rate limits, and the newest number."""
 
     budgets: tuple[Row, ...] = ()
     newest: int = 0
 
 
 def newest_request(connection: apsw.Connection) -> int:
-    """Return the number of the newest request that was ever on record; 0 without one."""
+    """Return the number of the newest request ever recorded; 0 without one."""
     found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'exchanges'").get
     return found if isinstance(found, int) else 0
 
 
 def read_usage(connection: apsw.Connection) -> Usage:
-    """Return what was sent by all who share a database; nothing where it cannot be read any more."""
+    """Return the usage of a database; an empty one where it can no longer be read."""
     try:
         return Usage(tuple(connection.execute(_BUDGETS)), newest_request(connection))
     except (apsw.Error, *ROW_FAULTS):
@@ -70,7 +70,7 @@ def read_usage(connection: apsw.Connection) -> Usage:
 
 
 def write_usage(connection: apsw.Connection, usage: Usage, client: int) -> None:
-    """Let a database go on where another ended: servers have not forgotten what was sent, and newer is a higher number.
+    """Continue the usage of another database: servers still count its requests, and newer ones need higher numbers.
 
     Needs a transaction.
     """
@@ -83,9 +83,9 @@ def write_usage(connection: apsw.Connection, usage: Usage, client: int) -> None:
 
 
 def carry_over(memory: apsw.Connection, path: Path) -> bool:
-    """Copy what can still be read of the file at `path` into `memory`; returns whether that worked.
+    """Copy the readable rows of the file at `path` into `memory`; returns whether that worked.
 
-    Rows that cannot be read are left out; a file that fails half-way otherwise leaves `memory` empty.
+    Skips unreadable rows; any other failure half-way leaves `memory` empty.
     """
     memory.execute("DELETE FROM sqlite_sequence WHERE name = 'exchanges'")
     memory.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('exchanges', ?)", (FIRST_IN_MEMORY,))
@@ -105,7 +105,7 @@ def _copy(memory: apsw.Connection, uri: str) -> bool:
     try:
         if memory.pragma("user_version", schema="old") != schema_of(memory):
             return False
-        # What belongs to a row that is gone is no reason to go without all the rest.
+        # Rows that refer to a missing row are no reason to lose the others.
         memory.pragma("foreign_keys", False)
         memory.execute("BEGIN")
         for table, which in _COPIES:
@@ -122,7 +122,7 @@ def _copy(memory: apsw.Connection, uri: str) -> bool:
 
 
 def _copy_table(memory: apsw.Connection, table: str, which: str) -> None:
-    """Copy rows of a table: at once, or one by one where there are some that cannot be read or are not taken."""
+    """Copy rows of a table at once; one by one if some cannot be read or are refused."""
     copy = "INSERT OR REPLACE INTO main.{table} SELECT * FROM old.{table} WHERE {which}"
     with suppress(*_ROW_ERRORS):
         memory.execute(sql(copy, table=table, which=which))

@@ -1,4 +1,4 @@
-"""Numbered SQL files bring a database to the newest schema, after a copy of it was made."""
+"""Numbered SQL files bring a database to the newest schema, after it was copied."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ class Migration:
 
 
 def load_migrations() -> tuple[Migration, ...]:
-    """Return the shipped migrations in order; numbered 1, 2, 3 and so on."""
+    """Return the shipped migrations in order, numbered from 1."""
     folder = Path(__file__).with_name("migrations")
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return tuple(Migration(int(name[:4]), (folder / name).read_text("utf-8")) for name in names)
@@ -35,8 +35,8 @@ def migrate(
 ) -> Path | None:
     """Bring a database to the newest schema, each step in a transaction of its own.
 
-    Returns the copy that was made first, None when nothing needed one. Raises `NewerSchemaError`. The caller holds
-    the lock on the directory, so that no two processes migrate at once.
+    Returns the path of the copy made before, None when none was needed. Raises `NewerSchemaError`. The caller holds the
+    lock on the directory, so that no two processes migrate at once.
     """
     found = schema_of(connection)
     known = migrations[-1].version if migrations else 0

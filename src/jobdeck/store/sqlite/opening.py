@@ -1,4 +1,4 @@
-"""Opening a database whatever state its file is in."""
+"""Opens a database, whatever the state of its file."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -37,8 +37,8 @@ from jobdeck.store.sqlite.store import SqliteStore
 from jobdeck.store.sqlite.watchlist import adopt_watches
 
 _QUICK_CHECK_BYTES = 4 * 1024 * 1024
-"""A file up to this size is checked whole at every start, in 10 ms. Damage in a larger one shows when it is met;
-the store then goes on in memory, and the file is checked and set aside at the next start."""
+"""Files up to this size are checked in full at every start, in 10 ms. Damage in a larger file shows when a query meets
+it; then the store goes on in memory, and the next start checks the file and sets it aside."""
 
 
 def system_now_us() -> int:
@@ -48,7 +48,7 @@ def system_now_us() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open store, and what a person must be told about how it came to be open."""
+    """An open store, with notices about how it was opened."""
 
     store: SqliteStore
     notices: tuple[Notice, ...] = ()
@@ -64,7 +64,7 @@ def open_store(
     migrations: tuple[Migration, ...] | None = None,
     scopes: Mapping[str, Scope] | None = None,
 ) -> Opened:
-    """Open the database at `path`, made when there is none; None keeps everything in memory.
+    """Open the database at `path`, or a new one there; None keeps everything in memory.
 
     `client` says who writes and is unique to this run; `scopes` are those of the configured profiles by name. A profile
     that is not among them has a scope of its own name, without an origin. A damaged file is renamed aside with its
@@ -147,7 +147,7 @@ class _Opening:
         try:
             return Opened(self._store(path, connections), tuple(notices))
         except apsw.SQLError as error:
-            # Our own statements do not fit: something else is in its schema. Checked as a whole, it is set aside.
+            # Our own statements do not fit the schema, so it is damaged: the full check sets the file aside.
             _close(connections)
             create_private(damage_marker(path))
             connections, notices = self._connections(path)

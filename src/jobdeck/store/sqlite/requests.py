@@ -1,4 +1,4 @@
-"""The record of every request that was sent."""
+"""Queries about the record of requests."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,7 +16,7 @@ from jobdeck.store.sqlite.lookups import first, job_row, readable
 from jobdeck.store.sqlite.scopes import NAMES
 
 FAILURES_AMONG = 20_000
-"""Requests that are gone through for those that failed, which no index knows: some ten milliseconds."""
+"""The newest requests that are searched for failures, which have no index: some ten milliseconds."""
 
 _REQUESTS = sql(
     "{names}"
@@ -80,7 +80,7 @@ def requests(connection: apsw.Connection, key: JobKey, limit: int) -> tuple[Requ
     if found is None:
         return ()
     records = readable(connection.execute(_OF_JOB, (found[0], limit)), _record_from)
-    # Sent through another profile of the same scope, they are about the same job.
+    # Requests through another profile of the scope are about the same job.
     return tuple(
         record if record.exchange.job is None else replace(record, exchange=replace(record.exchange, job=key))
         for record in records

@@ -1,12 +1,13 @@
-"""Which scope each configured profile has, and the name under which what is remembered of a scope is shown.
+"""Which scope each configured profile has, and the name under which a query shows the rows of a scope.
 
-A connection knows it by two views of its own, so that any query can join them:
+Every connection has two views for that, which any query can join:
 
-- `profile_scopes` (name, scope, budget, profile): the scope of every configured profile, and of a name that is not
-  configured any more and was never that of another scope. `budget` is the scope whose rate limit holds.
-- `profile_names` (profile, scope, name): what a row written through `profile` is shown as. In the scope of a configured
-  profile that is its own name, else that of the first such profile. Rows of another scope whose profile's name is
-  configured by now, for another server, are in no view: nothing may show them under that name.
+- `profile_scopes` (name, scope, budget, profile): the scope of every configured profile, and of names that are no
+  longer configured and never had another scope. `budget` is the scope whose rate limit holds.
+- `profile_names` (profile, scope, name): the name that queries show for a row written through `profile`. In the scope
+  of a configured profile that is the row's own name if configured, else the name of the first such profile. No view has
+  the rows of other scopes whose profile's name is configured for another server by now: no query may show them under
+  that name.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ _ADD = (
         "INSERT OR IGNORE INTO scopes (name, budget) SELECT :scope, id FROM scopes"
         " WHERE name = :budget AND :scope <> :budget"
     ),
-    # Of its requests in an older database no job told the API.
+    # An older database may have requests of the profile, and no job that tells their API.
     (
         "UPDATE OR IGNORE profiles SET scope = (SELECT id FROM scopes WHERE name = :scope)"
         " WHERE name = :name AND scope = (SELECT id FROM scopes WHERE name = :budget)"
@@ -53,18 +54,18 @@ _VIEWS = (
 )
 
 NAMES = "WITH names AS MATERIALIZED (SELECT profile, name FROM profile_names) "
-"""Begins a query over many rows: the name of each profile is made out once, not once a row."""
+"""Begins a query over many rows, so that it computes the name of each profile once, not once a row."""
 
 
 def add_scopes(connection: apsw.Connection, scopes: Mapping[str, Scope]) -> None:
-    """Have a row for each profile and its scope; needs a transaction."""
+    """Add the missing rows of profiles and their scopes; needs a transaction."""
     for name, scope in scopes.items():
         for sql in _ADD:
             connection.execute(sql, _bindings(name, scope))
 
 
 def make_views(connection: apsw.Connection, scopes: Mapping[str, Scope]) -> None:
-    """Make the views of a connection for the profiles, whose rows are there."""
+    """Make the views of a connection, after `add_scopes`."""
     connection.execute(_CONFIGURED)
     for name, scope in scopes.items():
         connection.execute(_CONFIGURE, _bindings(name, scope))

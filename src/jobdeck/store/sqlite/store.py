@@ -1,4 +1,4 @@
-"""The `Store` on SQLite: each method is one transaction around the operation that its module has."""
+"""The `Store` on SQLite: each method is one transaction around an operation of another module."""
 
 import asyncio
 import time
@@ -40,19 +40,19 @@ from jobdeck.store.sqlite.memory_fallback import newest_request
 T = TypeVar("T")
 
 LOOK_SECONDS = 0.1
-"""How often it is looked for changes of other clients. In an idle loop that costs 0.3 % of a CPU, two thirds of it for
-waking up at all."""
+"""Time between two looks for changes of other clients. In an idle loop they cost 0.3 % of a CPU, two thirds of it for
+waking up."""
 
 RESTING_SECONDS = 0.25
-"""The same when there were none for `AWAKE_SECONDS`: a client that is alone need not look as often."""
+"""The same after `AWAKE_SECONDS` without a change: a client that is alone need not look as often."""
 
 AWAKE_SECONDS = 10.0
 
 
 class SqliteStore:
-    """Remembers in a SQLite file shared by every jobdeck on this machine, or in memory. See `Store`.
+    """A `Store` in a SQLite file shared by every jobdeck on this machine, or in memory.
 
-    Nothing blocks the loop: a thread writes, with what waits together in one transaction, and another one reads.
+    Nothing blocks the loop: one thread writes, all queued operations in one transaction, and another one reads.
     """
 
     def __init__(self, database: Database) -> None:
@@ -193,7 +193,7 @@ class SqliteStore:
         while True:
             if self._closed:
                 raise StoreClosedError("the store is closed")
-            # Asked on the loop itself: 5 µs, where the way through a thread and back would take 500.
+            # On the loop itself, in 5 µs; through a thread it takes 500.
             newest, before = self._db.data_version(), self._version
             if newest != before:
                 self._version, self._quiet = newest, 0.0
@@ -223,7 +223,7 @@ class SqliteStore:
         self._reader.stop()
         ended = await asyncio.to_thread(self._join, within)
         if ended:
-            # By now this loop has heard of every answer, and what nobody waited for is queued to be taken back.
+            # By now this loop has every result, and the undoing of those without a caller is queued.
             await asyncio.to_thread(self._writer.finish)
             self._db.close()
         return ended
@@ -235,7 +235,7 @@ class SqliteStore:
         return await self._writer.submit(operation, undo)
 
     async def _read(self, operation: Callable[[apsw.Connection], T]) -> T:
-        """Run queries beside the writer: what was awaited before is seen."""
+        """Run queries beside the writer; they see every write that was awaited before."""
         if self._closed:
             raise StoreClosedError("the store is closed")
         return await self._reader.submit(operation)
@@ -248,7 +248,7 @@ class SqliteStore:
         return all(thread.join(max(0.0, deadline - time.monotonic())) for thread in (self._writer, self._reader))
 
     def _write_together(self, operations: Sequence[Callable[[Session], Any]]) -> list[Outcome[Any]]:
-        """Run operations in one transaction, which may run twice when the store goes on in memory meanwhile."""
+        """Run operations in one transaction, which runs again if the store goes on in memory meanwhile."""
         return self._db.write(lambda session: [_alone(session, operation) for operation in operations])
 
     def _read_each(self, operations: Sequence[Callable[[apsw.Connection], Any]]) -> list[Outcome[Any]]:
@@ -262,7 +262,7 @@ class SqliteStore:
 
 
 def _alone(session: Session, operation: Callable[[Session], Any]) -> Outcome[Any]:
-    """Run one operation of a transaction so that its failure takes back its own changes only."""
+    """Run one operation of a transaction so that a failure undoes only its own changes."""
     connection = session.connection
     connection.execute("SAVEPOINT one")
     try:

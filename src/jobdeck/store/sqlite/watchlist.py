@@ -1,4 +1,4 @@
-"""What people say: which jobs to watch, what they think of them, and how they like the screen."""
+"""What people decide: which jobs to watch, notes and acknowledgements, settings of the screen."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
@@ -8,7 +8,7 @@ import apsw
 
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean
-from jobdeck.store.columns import TARGET_NAMES, Row, key_from, target_from, target_values, whole, word
+from jobdeck.store.columns import TARGET_NAMES, Row, integer, key_from, target_from, target_values, word
 from jobdeck.store.models import Annotation, ChangeKind
 from jobdeck.store.sql import sql
 from jobdeck.store.sqlite.checking import unreadable
@@ -39,13 +39,13 @@ _ANNOTATIONS = (
     " JOIN jobs j ON j.seq = n.job JOIN profile_scopes p ON p.scope = j.scope JOIN clients c ON c.id = n.client"
 )
 _FEW = 50
-"""Jobs up to which each is looked up by itself: few of many have an annotation."""
+"""Up to this many jobs, each is looked up by itself; for more, all annotations are read, of which there are few."""
 
 _ACKNOWLEDGE = (
     "INSERT INTO annotations (job, client, acknowledged, note, at_us) VALUES (?1, ?2, ?3, '', ?4)"
     " ON CONFLICT DO UPDATE SET client = ?2, acknowledged = ?3, at_us = ?4"
 )
-# A note leaves the moment of the acknowledgement: one that a later end has overtaken stays overtaken.
+# A note keeps the moment of the acknowledgement, so that an end after it stays news.
 _NOTE = (
     "INSERT INTO annotations (job, client, acknowledged, note, at_us) VALUES (?1, ?2, 0, ?3, ?4)"
     " ON CONFLICT DO UPDATE SET note = ?3"
@@ -57,19 +57,19 @@ _WITHOUT_ORIGIN = sql(
     " ORDER BY w.seq",
     target=TARGET,
 )
-"""Watched jobs of scopes that have no origin, as all were once.
+"""Watched jobs of scopes without an origin, as in old databases.
 
-There are hardly ever such scopes, so they come first (CROSS JOIN): all watches are gone through else, at every start.
+There are hardly ever such scopes, so they come first (CROSS JOIN); otherwise every start would scan all watches.
 """
 
 _ESTIMATES = (
     "SELECT n.name, e.data FROM profile_scopes n JOIN profiles p ON p.scope = n.scope"
     " JOIN estimates e ON e.profile = p.id ORDER BY e.profile = n.profile, e.at_us"
 )
-"""Those of the profile itself come last, before them the newest of its scope."""
+"""The rows of the profile itself come last, after the newest of its scope."""
 
 _PREFERENCE = "preference."
-"""Begins the names of preferences, which share a table with what the database knows of itself."""
+"""The prefix of the names of preferences, which share a table with facts about the database."""
 
 
 def watch(session: Session, targets: Iterable[Target], *, listed: bool) -> tuple[JobKey, ...]:
@@ -87,7 +87,7 @@ def watch(session: Session, targets: Iterable[Target], *, listed: bool) -> tuple
             batch = (target.batch or None, int(target.replaces_batch))
             connection.execute(_ACCEPTED, (found[0], *ids, now_us, profile, *batch))
             if first(connection.execute(_API, (found[0],)), lambda row: (word(row[0]), word(row[1]))) is None:
-                # Unreadable there, and known here.
+                # The saved API cannot be read, but the target has it.
                 connection.execute(_SET_API, (target.provider, target.resource, found[0]))
         if not listed:
             continue
@@ -102,16 +102,15 @@ def watch(session: Session, targets: Iterable[Target], *, listed: bool) -> tuple
 
 
 def adopt_watches(session: Session) -> None:
-    """Take over watched jobs of an older database whose origin nothing tells, each to the profile of its name.
+    """Watch the jobs of an older database that have no known origin, each through the profile of its name.
 
-    That a person wants them watched is taken over, and their notes. Their states are not: they may be of another
-    server. Those stay where they are.
+    The notes are copied. The states stay with the old jobs, because they may be of another server.
     """
 
     def make(row: Row) -> tuple[int, str, Target]:
         watch, note, profile, *values = row
         target = replace(target_from(profile, values), accepted_request_id=None, accepted_trace_id=None)
-        return whole(watch), clean(note or "", lines=True), target
+        return integer(watch), clean(note or "", lines=True), target
 
     for row, note, wanted in tuple(readable(session.connection.execute(_WITHOUT_ORIGIN), make)):
         watch(session, [wanted], listed=True)
@@ -215,7 +214,7 @@ def unreadable_rows(connection: apsw.Connection) -> tuple[str, ...]:
 
 
 def _known(session: Session, keys: Iterable[JobKey]) -> Iterable[tuple[int, int]]:
-    """Return the rows of those of the jobs that were ever watched, with their scopes'."""
+    """Return the rows of the jobs that were ever watched, and of their scopes."""
     found = (job_row(session.connection, key) for key in keys)
     return [row for row in found if row is not None]
 
@@ -234,4 +233,4 @@ def _log_by_scope(session: Session, kind: ChangeKind, jobs: list[tuple[int, int,
 
 def _annotation(row: Row) -> Annotation:
     acknowledged, note, client, at_us = row
-    return Annotation(bool(acknowledged), clean(note, lines=True), clean(client), whole(at_us))
+    return Annotation(bool(acknowledged), clean(note, lines=True), clean(client), integer(at_us))

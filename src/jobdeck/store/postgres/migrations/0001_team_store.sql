@@ -123,8 +123,8 @@ CREATE INDEX exchanges_by_trace ON exchanges (trace_id) WHERE trace_id IS NOT NU
 CREATE INDEX exchanges_by_body_request ON exchanges (body_request_id)
   WHERE body_request_id IS NOT NULL AND body_request_id IS DISTINCT FROM request_id;
 
--- What an exchange showed. Of a list that changed nothing all jobs are in one row: a million unchanged observations of
--- lists of a hundred are ten thousand rows.
+-- The jobs that an exchange showed, in one row: a million unchanged observations by lists of a hundred are ten thousand
+-- rows.
 CREATE TABLE observations (
   exchange bigint   NOT NULL,
   jobs     bigint[] NOT NULL
@@ -133,7 +133,7 @@ CREATE TABLE observations (
 CREATE INDEX observations_by_exchange ON observations (exchange);
 CREATE INDEX observations_by_job ON observations USING gin (jobs) WITH (fastupdate = on);
 
--- What an observation said, only where it changed something.
+-- The fields of an observation that changed something.
 CREATE TABLE states (
   id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   job      bigint NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
@@ -185,7 +185,7 @@ CREATE TABLE annotations (
   at_us        bigint  NOT NULL
 );
 
--- What must happen once for everyone (who = '') or once for each user, whoever sees the cause first.
+-- Events that act once for everyone (who = '') or once for each user, whichever client sees them first.
 CREATE TABLE notifications (
   job   bigint NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
   event text   NOT NULL,
@@ -205,7 +205,7 @@ CREATE TABLE budgets (
   PRIMARY KEY (scope, bucket)
 ) WITH (fillfactor = 50);
 
--- A list that one client gets needs no other to get it, too.
+-- While one client gets a list, no other gets it.
 CREATE TABLE list_leases (
   scope    bigint  NOT NULL REFERENCES scopes (id),
   url      text    NOT NULL,
@@ -214,7 +214,7 @@ CREATE TABLE list_leases (
   PRIMARY KEY (scope, url)
 );
 
--- What is on the screens of clients: jobs that others poll sooner.
+-- Jobs on the screens of clients, which others poll sooner.
 CREATE TABLE focus (
   client integer PRIMARY KEY,
   jobs   bigint[] NOT NULL,
@@ -248,9 +248,9 @@ CREATE TABLE change_log (
   exchange bigint
 );
 
--- The order of a sequence is not that of commits: a reader would go past a number that is committed later. So numbers
--- are given under a lock that lasts to the end of the transaction. It is taken last: who waits for it holds all else
--- that it needs.
+-- The order of a sequence is not that of commits: a reader would pass a number that is committed later. So numbers are
+-- given under a lock that lasts to the end of the transaction. It is taken last: a transaction that waits for it holds
+-- all other locks it needs.
 CREATE TABLE change_counter (newest bigint NOT NULL);
 INSERT INTO change_counter VALUES (0);
 
@@ -265,7 +265,7 @@ BEGIN
   PERFORM pg_notify('jobdeck', '');
 END $$;
 
--- Whether a client certainly lives: its connection holds its lock. One behind a pooler can only be known by its leases.
+-- Whether a client may live: its connection holds its lock. Behind a pooler, only its leases tell.
 CREATE FUNCTION may_live(a_client integer) RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT coalesce((SELECT NOT c.has_session OR EXISTS (
     SELECT 1 FROM pg_locks l WHERE l.locktype = 'advisory' AND l.classid = 1785684580 AND l.objid::bigint = c.id
@@ -576,7 +576,7 @@ BEGIN
   RETURN ARRAY[gone_exchanges, gone_observations + gone_states, gone_jobs, gone_changes];
 END $$;
 
--- No path that a session chose may put another table in the place of ours.
+-- The search path of a session must not replace our tables.
 DO $$
 DECLARE
   one regprocedure;
