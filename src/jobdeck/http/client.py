@@ -41,6 +41,7 @@ from jobdeck.http.skip import NotJsonError
 from jobdeck.http.throttling import is_throttled
 from jobdeck.http.transport import (
     HEADERS,
+    MAX_CONNECTIONS,
     ForeignOriginError,
     TransportError,
     authorize,
@@ -62,9 +63,6 @@ too large."""
 
 IN_THREAD = 512 * 1024
 """Bytes from which on a body is parsed in a thread: fewer take at most 5 ms."""
-
-MAX_CONNECTIONS = 10
-"""Requests of one profile at once, and so its connections."""
 
 ParsedT = TypeVar("ParsedT")
 

@@ -10,8 +10,6 @@ import httpcore
 import httpx
 from httpcore._utils import is_socket_readable
 
-from jobdeck.http.connection_pool import ConnectionPool
-
 HEAD_BYTES = 131_072
 """Most bytes of an answer before its head is complete, 1xx answers included; h11 itself refuses one head of 100 kB."""
 
@@ -83,14 +81,12 @@ class BoundedTransport(httpx.AsyncHTTPTransport):
 
     def __init__(self, **options: typing.Any) -> None:
         super().__init__(**options)
-        self._made_by = self._pool
-        self._pool = ConnectionPool(self._pool)  # type: ignore[assignment] # httpx has no way to give it another pool
-        # Nor one to give it a backend, and httpcore has no other way to see a 1xx answer go by.
+        # httpx has no way to give its pool a backend, and httpcore's has no other way to see a 1xx answer go by.
         self.connect_with(_Backend)
 
     def connect_with(self, wrap: Callable[[httpcore.AsyncNetworkBackend], httpcore.AsyncNetworkBackend]) -> None:
         """Make new connections by what `wrap` makes of what has made them so far."""
-        self._made_by._network_backend = wrap(self._made_by._network_backend)
+        self._pool._network_backend = wrap(self._pool._network_backend)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, with bounds for its answer."""
