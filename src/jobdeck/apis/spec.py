@@ -370,7 +370,7 @@ class Accepted:
     # The poll URL.
     url: Paths = ()
     account_group: Paths = ()
-    # Paths that only bodies without a job have, each with the reason to show.
+    # Paths that only bodies without a job to watch have, each with the reason to show.
     refuse: tuple[tuple[str, str], ...] = ()
 
 

@@ -43,12 +43,13 @@ RETENTION_DAYS = 30
 """Requests, observations and ended jobs older than this are deleted; watched jobs and notes stay."""
 
 TIDY_AFTER_SECONDS = 20.0
-"""Old data is deleted neither at the start, which should be quick, nor in a short run."""
+"""Seconds before old data is deleted: the start should be quick, and a short run deletes nothing."""
 
 TIDY_EVERY_SECONDS = 86_400.0
-"""Old data is deleted again and again, since a screen may stay open for weeks."""
+"""Seconds between deletions of old data: a screen may stay open for weeks."""
 
 UNKNOWN_RETRY_SECONDS = 1.0
+"""Seconds before the next attempt to poll a job that the store does not know yet."""
 
 AWAY_SECONDS = 1.0
 """Seconds between attempts to send a request while a team's store cannot be reached."""

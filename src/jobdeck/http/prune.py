@@ -111,7 +111,7 @@ class _Open:
         self.expect = _Expect.COMMA
 
     def text(self, marker: Marker, *, ended: bool = True) -> bytes:
-        """Return the members that are kept, with a marker for the dropped ones; without a bracket unless `ended`."""
+        """Return the kept members, with a marker for the dropped ones; without a closing bracket unless `ended`."""
         members = list(self.members)
         if self.dropped:
             mark = b'"' + marker.of(self.dropped) + b'"'

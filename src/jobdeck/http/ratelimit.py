@@ -211,7 +211,7 @@ def _seconds(text: str | None) -> float | None:
 
 
 def _reset(text: str, moment: float, field: LimitName) -> tuple[float | None, bool]:
-    """Return the seconds to a reset and True; or the bare number and False if its unit is uncertain."""
+    """Return the seconds to a reset (None: invalid) and True; or a bare number of an uncertain unit and False."""
     if not NUMBER.fullmatch(text):
         length = parse_length(text)
         if length is not None:

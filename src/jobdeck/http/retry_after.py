@@ -14,7 +14,7 @@ _BODY_SECONDS = re.compile(r"retry(?:after|delay|in)(?:(?:in)?(?:s|secs?|seconds
 _BODY_MILLISECONDS = re.compile(r"retry(?:after|delay|in)(?:in)?(?:ms|msecs?|millis(?:econds?)?)", re.ASCII)
 _MAX_VALUE = 256
 _MAX_NODES = 200
-"""Most objects and lists of an error body that are searched for a wait: it is near the top."""
+"""Most values of an error body that are searched for a wait: it is near the top."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class _TokenBucket:
         self.limit = limit
         self._capacity = float(limit.burst or limit.limit)
         self._tokens = self._capacity
-        # The requests of others reduce the refill; some of it remains, else there would be no Retry-After.
+        # The requests of others reduce the refill; some of it remains, else no Retry-After could be computed.
         self._rate = max(limit.limit / limit.window - limit.others / 60, 1 / 3600)
         self._last: float | None = None
 
