@@ -74,7 +74,7 @@ def utf8_size(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
-def close_matches(word: str, known: Iterable[str], likeness: float = 0.6) -> list[str]:
+def close_matches(word: str, known: Iterable[str], likeness: float = 0.65) -> list[str]:
     """Return the one of `known` that `word` looks like most, if any does; `likeness` is `difflib`'s ratio, 0 to 1."""
     import difflib  # noqa: PLC0415 - for a mistake only
 
