@@ -155,10 +155,10 @@ def test_jobs_of_described_apis_from_status_to_wait(home: Path) -> None:
             "check": "ci: credentials", "verdict": "ok", "found": "none needed",
         }  # fmt: skip
         assert "listing GitHub Actions jobs needs owner, repo" in checks["ci: request"]["found"]
-        assert "answered 200" in checks["own: request"]["found"]
-        assert checks["own: limits"]["found"] == "6000/min configured; server announces no limit"
+        assert "responded with 200" in checks["own: request"]["found"]
+        assert checks["own: limits"]["found"] == "6000/min configured; server reports no limit"
         kept = told(home, server, "doctor", "--json", "--profile", "own").objects
-        assert any(check["found"].endswith("no limit; in force: poll 6000/min") for check in kept)
+        assert any(check["found"].endswith("no limit; in effect: poll 6000/min") for check in kept)
         assert doctor.code == 0
 
 
@@ -284,7 +284,7 @@ cursor_parameter = "after"
     with scripted_apart({"/teams": list(pages), **jobs}) as server:
         found = told(home, server, "discover", "--json", config=config)
         assert [each["account_group"] for each in found.objects] == list(teams[:3])
-        assert found.err == "jobdeck: profile own: only the jobs of the first 3 teams were listed\n"
+        assert found.err == "jobdeck: profile own: listed only the jobs of the first 3 teams\n"
     with scripted_apart({"/teams": [pages[0], Say({}, 500)], **jobs}) as server:
         found = told(home, server, "discover", "--json", config=config)
         assert [each["account_group"] for each in found.objects] == list(teams[:2])

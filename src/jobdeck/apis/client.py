@@ -198,7 +198,7 @@ class ApiClient:
             return replace(where, method=resource.method, body=body, states=self._states)
         listed = self._spec.list_showing(asked.resource)
         if resource is None or listed is None:
-            return f"{title} has no list of these jobs"
+            return f"{title} cannot list these jobs"
         if place is None:
             return f"listing {title} jobs needs {', '.join(resource.place)}"
         asking = {
@@ -252,7 +252,7 @@ class ApiClient:
 
     def _values_address(self, name: str, variable: Variable | None, cursor: str | None) -> RequestSpec | str:
         if variable is None or variable.url is None:
-            return f"{self._spec.title} has no list of {name.replace('_', ' ')}s"
+            return f"{self._spec.title} cannot list {name.replace('_', ' ')}s"
         asking = {variable.limit_parameter: str(variable.page), variable.cursor_parameter: cursor}
         return self._filled(variable.url.path(self._profile.variables), (), asking)
 

@@ -241,7 +241,7 @@ class StoreCoordinator:
                 return
             except StoreError as error:
                 # Told by the store's own incident; the cursor stays where it was.
-                _log.info("changes of others cannot be read: %s", error)
+                _log.info("cannot read other users' changes: %s", error)
 
     async def _exchange_focus(self) -> tuple[External, ...]:
         """Say what is on the screen here, and return what is on those of others where that has changed."""

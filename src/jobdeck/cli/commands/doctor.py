@@ -83,7 +83,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 def _configuration(context: AppContext) -> Check:
     settings = context.settings
-    origin = str(settings.path) if settings.path is not None else f"the environment (no {default_path(os.environ)})"
+    origin = (
+        str(settings.path)
+        if settings.path is not None
+        else f"environment variables ({default_path(os.environ)} does not exist)"
+    )
     profiles = ", ".join(_named(settings, name) for name in settings.profiles)
     if settings.notices:
         return Check("configuration", Verdict.WARNING, f"{'; '.join(settings.notices)}; profiles: {profiles}")
@@ -156,7 +160,7 @@ async def _reached(context: AppContext, arguments: argparse.Namespace, name: str
     if exchange.problem is not None:
         return [_unanswered(name, origin, exchange.problem)]
     trail = f", request {exchange.support_id}" if exchange.support_id else ""
-    found = f"{origin} answered {exchange.http_status} in {exchange.duration * 1000:.0f} ms{trail}"
+    found = f"{origin} responded with {exchange.http_status} in {exchange.duration * 1000:.0f} ms{trail}"
     checks = [Check(f"{name}: request", Verdict.OK, found), await _limits(context, arguments, name, windows)]
     if exchange.clock_offset is not None:
         checks.append(_clock(name, exchange.clock_offset))
@@ -204,8 +208,8 @@ async def _limits(
     async with open_store_for(arguments, context.settings) as store:
         limits = {bucket: await store.limit(name, bucket) for bucket in (POLL, LIST)}
     learnt = {bucket: limit for bucket, limit in limits.items() if limit is not None}
-    kept = "; in force: " + ", ".join(f"{bucket} {limit}/min" for bucket, limit in learnt.items()) if learnt else ""
-    return Check(f"{name}: limits", Verdict.OK, f"{ours}; server announces {told or 'no limit'}{kept}")
+    kept = "; in effect: " + ", ".join(f"{bucket} {limit}/min" for bucket, limit in learnt.items()) if learnt else ""
+    return Check(f"{name}: limits", Verdict.OK, f"{ours}; server reports {told or 'no limit'}{kept}")
 
 
 def _per(window: RateWindow) -> str:
@@ -217,7 +221,7 @@ def _left(window: RateWindow) -> str:
 
 
 def _clock(name: str, offset: float) -> Check:
-    found = f"the server's clock is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} ours"
+    found = f"the server's clock is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} this machine's"
     return Check(f"{name}: clock", Verdict.OK if abs(offset) <= CLOCK_TOLERANCE else Verdict.WARNING, found)
 
 
@@ -257,7 +261,7 @@ def _terminal() -> Iterator[Check]:
     else:
         yield Check("terminal", Verdict.WARNING, f"no usable terminal (TERM={term or 'unset'}); headless commands work")
     yield Check("clipboard", Verdict.OK, clipboard.described(os.environ))
-    yield Check("notices", Verdict.OK, notifications.described(os.environ))
+    yield Check("notifications", Verdict.OK, notifications.described(os.environ))
 
 
 def _colours(term: str) -> str:
