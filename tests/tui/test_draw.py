@@ -126,7 +126,7 @@ def test_what_a_list_alone_tells_to_have_ended_shows_nothing_of_its_progress_bef
     one = job("507f", Phase.SUCCEEDED, "sonarly", stages=stages, summary_only=True, whole=ago(90), progress=0.4)
     assert row_text(one, 119).split() == ["✓", "done", "507f", "prospecting", "1m50s", "final"]
     detail = texts(detail_lines(one, ScheduleInfo(), NOON, 100))
-    assert "the stages as of 14:00:30Z, before it finished: r fetches them" in detail
+    assert "stages as of 14:00:30Z, before the job finished (r fetches the final ones)" in detail
     assert "40%" not in detail
 
 
@@ -228,10 +228,13 @@ def test_what_happens_next_is_said_in_words() -> None:
     one = job("op_a", failures=2, problem=problem())
     plan = NextPoll(NOON.mono + 6.2, 5, 2)
     assert next_step(one, ScheduleInfo(plan), NOON) == "attempt 3, next poll in 6s"
-    assert next_step(replace(one, problem=limited), ScheduleInfo(plan), NOON) == "waiting 8s as asked, until 14:02:08Z"
+    assert (
+        next_step(replace(one, problem=limited), ScheduleInfo(plan), NOON)
+        == "waiting 8s as the server asked, until 14:02:08Z"
+    )
     assert next_step(one, ScheduleInfo(plan, paused=True), NOON) == "paused (p resumes)"
     assert next_step(one, ScheduleInfo(plan, paused=True, locked=True), NOON) == "paused"
-    assert next_step(one, ScheduleInfo(plan, past=True), NOON) == "attempt 3, next poll came 6s later"
+    assert next_step(one, ScheduleInfo(plan, past=True), NOON) == "attempt 3, next poll followed 6s later"
     assert "jobdeck doctor" in next_step(one, ScheduleInfo(halted=problem(ProblemKind.AUTH)), NOON)
     assert "no request before 14:02:30Z" in next_step(one, ScheduleInfo(plan, blocked_until=NOON.mono + 30), NOON)
     assert next_step(job("op_a", Phase.FAILED), ScheduleInfo(), NOON) == ""
@@ -241,7 +244,7 @@ def test_a_job_without_an_answer_says_that_there_is_no_request_id_yet() -> None:
     new = Job(target=target("op_a"), added=ago(2))
     assert "none yet: waiting for the first response" in texts(detail_lines(new, ScheduleInfo(), NOON, 78))
     unanswered = job("op_a", request_id=None, http_status=None, problem=problem(ProblemKind.NETWORK))
-    assert "none: the latest request got no response" in texts(detail_lines(unanswered, ScheduleInfo(), NOON, 78))
+    assert "none: no response to the latest request" in texts(detail_lines(unanswered, ScheduleInfo(), NOON, 78))
 
 
 def test_a_result_shows_the_size_of_the_whole_and_its_first_lines() -> None:
@@ -269,7 +272,7 @@ def test_a_whole_request_id_fits_at_eighty_columns() -> None:
 def test_a_wide_trace_has_the_id_on_the_same_line() -> None:
     (line,) = trace_lines(exchange("op_a", http_status=503, problem=problem()), NOON, 200)
     assert "…" not in plain(line)
-    assert "server error: retried, less often · Service Unavailable" in plain(line)
+    assert "server error; retrying less often · Service Unavailable" in plain(line)
     assert line_width(line) == 200
 
 
@@ -332,10 +335,10 @@ def test_every_problem_says_what_to_do_about_it(kind: ProblemKind) -> None:
 def test_a_rate_limit_says_how_long_it_asks_to_wait_and_until_when() -> None:
     asked = problem(ProblemKind.RATE_LIMIT, "slow down", http_status=429, retry_at_us=NOON.later(11).us)
     one = exchange("op_a", -3, http_status=429, problem=asked, duration=0.0)
-    assert advice(asked, one, NOON) == "asks to wait 8s: waiting until 14:02:11Z"
-    assert advice(asked, one, NOON.later(20)) == "asked to wait 8s, until 14:02:11Z"
+    assert advice(asked, one, NOON) == "the server asked to wait 8s; waiting until 14:02:11Z"
+    assert advice(asked, one, NOON.later(20)) == "the server asked to wait 8s, until 14:02:11Z"
     refused = problem(ProblemKind.AUTH, "Invalid API key", http_status=401)
-    assert advice(refused, exchange("op_a"), NOON) == "profile hog: API key rejected: run jobdeck doctor"
+    assert advice(refused, exchange("op_a"), NOON) == "profile hog: API key rejected: run `jobdeck doctor`"
 
 
 @pytest.mark.parametrize(
@@ -377,7 +380,7 @@ def test_an_unanswered_request_says_that_it_has_no_id() -> None:
     lost = exchange(
         "op_a", http_status=None, request_id=None, problem=problem(ProblemKind.TIMEOUT, "no response in 30 s")
     )
-    assert "no response, so no request ID" in plain(trace_lines(lost, NOON, 78)[1])
+    assert "no request ID: no response" in plain(trace_lines(lost, NOON, 78)[1])
 
 
 @pytest.mark.parametrize("width", [5, 20, 60, 80, 200])

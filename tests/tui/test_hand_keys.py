@@ -85,11 +85,11 @@ async def test_w_rings_when_the_job_ends_and_only_then(monkeypatch: pytest.Monke
 async def test_w_takes_nothing_back_while_every_end_is_told() -> None:
     async with driven([job("op_a")]) as run:
         await run.press("W", "w")
-        assert toasts(run.app)[-1] == "you'll be notified of every job: W turns that off"
+        assert toasts(run.app)[-1] == "already notifying for every job (W turns it off)"
         assert run.app.deck._notifications.wanted is None
     async with driven() as run:
         await run.press("w")
-        assert toasts(run.app)[-1] == "no job is selected"
+        assert toasts(run.app)[-1] == "no job selected"
 
 
 async def test_many_ends_at_once_are_one_notice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ async def test_jobs_that_failed_alike_are_counted_and_shown_with_one_key() -> No
         await run.until(lambda: len(run.app.deck.deck_state.table) == 39)
         run.app.deck._jobs.select(key("op_fine"))
         await run.press("equals_sign")
-        assert "nothing to group by" in toasts(run.app)[-1]
+        assert "this job has no error" in toasts(run.app)[-1]
 
 
 async def test_a_fault_without_a_code_is_grouped_by_what_its_messages_share() -> None:

@@ -44,7 +44,7 @@ async def test_two_keys_put_the_ticket_of_the_selected_job_on_the_clipboard() ->
         assert "- Job: `op_b`" in ticket
         assert "- Request ID of the first failed response: `id-of-b`" in ticket
         assert not isinstance(run.app.screen, TicketScreen)
-        assert "ticket of op_b sent to clipboard" in toasts(run.app)[0]
+        assert "ticket for op_b sent to clipboard" in toasts(run.app)[0]
 
 
 async def test_the_id_for_support_is_the_one_that_showed_the_failure_wherever_it_stands() -> None:
@@ -83,7 +83,7 @@ async def test_enter_copies_as_well() -> None:
 async def test_the_ticket_is_shown_before_it_leaves() -> None:
     async with driven([job("op_a", Phase.FAILED)], [exchange("op_a")], size=(100, 40)) as run:
         await run.press("Y")
-        await run.shows("Ticket of op_a")
+        await run.shows("Ticket for op_a")
         await run.shows("## Support ticket")
         await run.shows("y copy  s save  n note  i with result  esc back")
         await run.press("G")
@@ -143,7 +143,7 @@ async def test_a_ticket_can_be_saved_where_only_its_owner_reads_it(tmp_path: Pat
         await run.press("Y", "s")
         await run.until(lambda: bool(toasts(run.app)))
         (path,) = tmp_path.iterdir()
-        assert path.name == "jobdeck-ticket-of-op_a-20260428T140200Z.md"
+        assert path.name == "jobdeck-ticket-for-op_a-20260428T140200Z.md"
         assert path.stat().st_mode & 0o777 == 0o600
         assert "- Job: `op_a`" in path.read_text()
         assert toasts(run.app)[0].startswith(str(path))
@@ -175,7 +175,7 @@ async def test_a_ticket_that_cannot_be_made_is_said_to_be_so() -> None:
     async with driven([job("op_a")]) as run:
         run.session.ticket_error = StoreClosedError("the store is closed")
         await run.press("Y", "y")
-        await run.until(lambda: "no ticket: the store is closed" in toasts(run.app))
+        await run.until(lambda: "could not create the ticket: the store is closed" in toasts(run.app))
         assert run.clipboard.sent == []
         await run.press("escape")
         assert not isinstance(run.app.screen, TicketScreen)

@@ -73,7 +73,7 @@ async def test_a_ticket_of_many_jobs_is_made_and_scrolls() -> None:
     jobs: list[Job] = [job(f"op_{number:04}", Phase.FAILED, error=JobError("E", "m" * 200)) for number in range(200)]
     async with driven(jobs) as run:
         await run.press("M", "Y", "G")
-        await run.shows("Ticket of 200 jobs")
+        await run.shows("Ticket for 200 jobs")
         await run.press("y")
         await run.until(lambda: run.app.screen is run.app.deck)
         (sent,) = run.clipboard.sent

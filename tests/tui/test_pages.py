@@ -153,14 +153,14 @@ async def test_a_node_of_the_result_opens_with_enter_and_is_searched_with_a_slas
         await run.press("j", "enter")
         await run.shows("▸ 0: {2 keys}")
         await run.press("slash", *"n2")
-        await run.shows("11 places · enter the first, n the next")
+        await run.shows("11 matches · enter first, n next")
         await run.press("7", "enter")
         await run.shows('name: "n27"')
         tree = run.app.deck.query_one(Detail).json_tree
         assert tree is not None
         await run.until(lambda: tree.index.preview(tree.rows[tree.cursor]) == '"n27"')
         await run.press("slash", *"nowhere", "enter")
-        await run.until(lambda: "not in the result" in toasts(run.app)[-1])
+        await run.until(lambda: "no match in the result" in toasts(run.app)[-1])
         await run.press("right_square_bracket", "n")
         await run.until(lambda: "finds the next match in the Result tab" in toasts(run.app)[-1])
         await run.press("left_square_bracket", "slash", "tab")
@@ -184,7 +184,7 @@ async def test_a_body_whose_result_is_too_large_to_keep_is_saved_as_it_comes(
         if fails:
             run.engine.download_problem = Problem(ProblemKind.TIMEOUT, "nothing within 30 s")
         await run.press("right_square_bracket")
-        await run.shows("result 103 MB, too large to keep: o saves it to a file")
+        await run.shows("result 103 MB, too large to keep (o saves it to a file)")
         await run.press("o")
         words = f"not saved: {ProblemKind.TIMEOUT.label}: nothing within" if fails else "saved as"
         await run.until(lambda: any(words in toast for toast in toasts(run.app)))

@@ -24,7 +24,7 @@ class GroupBy(StrEnum):
     BATCH = "batch"
 
 
-REASONS = {STALLED: "no change for longer than usual", BLIND: "no answer", LOST: "the server does not know the job"}
+REASONS = {STALLED: "no change for longer than usual", BLIND: "no response", LOST: "job not found"}
 NO_STAGE = "no stage"
 NO_BATCH = "added alone"
 

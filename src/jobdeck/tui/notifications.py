@@ -146,7 +146,7 @@ class EndNotifications:
     def toggle(self, keys: Sequence[JobKey]) -> str:
         """Notify when jobs end, or no more if all of them were asked for; returns what a person is told of it."""
         if self.state.all:
-            return "you'll be notified of every job: W turns that off"
+            return "already notifying for every job (W turns it off)"
         subject = middle(keys[0].id, 40) if len(keys) == 1 else pluralize(len(keys), "job")
         chosen = set(keys)
         if chosen <= self.state.wanted:

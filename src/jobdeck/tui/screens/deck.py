@@ -371,7 +371,7 @@ class Deck(Screen[None]):
     def action_wide(self) -> None:
         """Have every column, or as many as suit the width."""
         wide = self._job_pane.toggle_wide()
-        self._say("every column, as far as there is room" if wide else "as many columns as suit the width")
+        self._say("all columns that fit" if wide else "columns fitted to the width")
 
     async def action_export(self) -> None:
         """Ask for a format, and write the jobs that are shown to a file."""
