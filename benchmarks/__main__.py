@@ -27,7 +27,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}")
     if sys.platform != "linux":
-        parser.error("processor time and memory are read where Linux keeps them, in /proc: run this there")
+        parser.error("CPU time and memory are read from /proc: run this on Linux")
     chosen = arguments.names or [*NUMBERED, *(() if arguments.readme else OTHERS)]
     numbers: list[Number] = []
     missed = False

@@ -27,8 +27,8 @@ with ThreadedSimulator(Scenario(jobs=jobs, limits=(RateLimit(Api.THEHOG, 1_000_0
     print(simulator.url, flush=True)
     sys.stdin.read()
 """
-COST = Goal("processor time of a poll, on record and on the screen's stream", 4.0, "ms")
-OF_BARE = Goal("processor time of a poll", 2.6, "×", "an httpx request")
+COST = Goal("CPU time of a poll, saved and passed to the screen", 4.0, "ms")
+OF_BARE = Goal("CPU time of a poll", 2.6, "×", "an httpx request")
 GOALS = (COST, OF_BARE)
 
 

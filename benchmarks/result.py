@@ -17,8 +17,8 @@ from jobdeck.tui.widgets.detail import Detail
 
 ROUNDS = 3
 BYTES = 10_000_000
-HELD = Goal("opening a result of 10 MB: the loop held at a stretch", 50.0, "ms")
-READ = Goal("opening a result of 10 MB: until its tree is there", 3.0, "s")
+HELD = Goal("opening a 10 MB result: longest block of the event loop", 50.0, "ms")
+READ = Goal("opening a 10 MB result: time to show the tree", 3.0, "s")
 GOALS = (HELD, READ)
 
 

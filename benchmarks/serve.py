@@ -10,7 +10,7 @@ from benchmarks.terminal import ROOT, as_installed
 
 ROUNDS = 3
 FEW, MANY = 1, 4
-CPU = Goal("one more viewer of jobdeck serve: processor", 2.0, "%")
+CPU = Goal("one more viewer of jobdeck serve: CPU", 2.0, "%")
 MEMORY = Goal("one more viewer of jobdeck serve: memory", 10.0, "MB")
 GOALS = (CPU, MEMORY)
 
@@ -20,7 +20,7 @@ def measure() -> Iterator[Number]:
     few, many = ([_seen(count) for _ in range(ROUNDS)] for count in (FEW, MANY))
     for goal, place in ((CPU, 0), (MEMORY, 1)):
         one, four = (median(each[place] for each in found) for found in (few, many))
-        yield goal.found((four - one) / (MANY - FEW), f"the first {one:.1f} {goal.unit}, with all else")
+        yield goal.found((four - one) / (MANY - FEW), f"the first: {one:.1f} {goal.unit}, including the server")
 
 
 def _seen(viewers: int) -> tuple[float, float]:

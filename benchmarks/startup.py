@@ -29,7 +29,7 @@ def measure() -> Iterator[Number]:
         for name, goal in (("status", STATUS), ("wait", WAIT), ("watch", WATCH)):
             # A different job each time: the lease of a killed process expires only later.
             took, cpu = _least(lambda n, name=name: _asked(command(name, f"op_{name}_{n}"), env, server))
-            yield goal.found(took, f"{cpu:.2f} s of processor time, {took / bare:.0f} × python -c pass")
+            yield goal.found(took, f"{cpu:.2f} s of CPU time, {took / bare:.0f} × python -c pass")
 
 
 def command(*arguments: str) -> list[str]:

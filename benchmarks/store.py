@@ -33,12 +33,12 @@ asyncio.run(work(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
 
 UNCHANGED = Goal(f"claim and complete, {TASKS} in flight, nothing new", 5_000.0, "/s", least=True)
 CHANGED = Goal("claim and complete, 8 in flight, each a change", 2_000.0, "/s", least=True)
-BUSY = Goal(f"SQLITE_BUSY errors of {WORKERS} processes that write at once", 0.0, "errors")
-LOST = Goal(f"rows lost by {WORKERS} processes that write at once", 0.0, "rows")
-GROWN = Goal("a million unchanged observations: the whole file grows by", 50.0, "MB")
-EACH = Goal("a row of them, with its share of ledger and change log", 30.0, "bytes")
-ALONE = Goal("a row of them alone", 30.0, "bytes")
-NEWEST = Goal("the 100 newest exchanges of a job among a million", 5.0, "ms")
+BUSY = Goal(f"SQLITE_BUSY errors of {WORKERS} processes writing at once", 0.0, "errors")
+LOST = Goal(f"rows lost by {WORKERS} processes writing at once", 0.0, "rows")
+GROWN = Goal("a million unchanged observations: growth of the database", 50.0, "MB")
+EACH = Goal("each of these rows, with its share of ledger and change log", 30.0, "bytes")
+ALONE = Goal("each of these rows alone", 30.0, "bytes")
+NEWEST = Goal("the 100 newest requests of a job among a million", 5.0, "ms")
 GOALS = (UNCHANGED, CHANGED, BUSY, LOST, GROWN, EACH, ALONE, NEWEST)
 
 
@@ -92,7 +92,7 @@ async def claims(path: Path) -> AsyncIterator[Number]:
     for goal, progress in ((UNCHANGED, lambda _: 0.25), (CHANGED, lambda n: n / count)):
         alone, _ = await poll_all(store, count // 5, 1, progress)
         rate, spent = await poll_all(store, count, TASKS, progress)
-        yield goal.found(rate, f"{spent * 1e6:.0f} µs of processor time each; one at a time {alone:,.0f}/s")
+        yield goal.found(rate, f"{spent * 1e6:.0f} µs of CPU time each; one at a time {alone:,.0f}/s")
     await store.close()
 
 
@@ -160,7 +160,7 @@ async def processes(path: Path) -> AsyncIterator[Number]:
     recorded = (await store.health()).rows["exchanges"]
     lost = sum(int(done) for done, _ in answers) - recorded
     await store.close()
-    yield BUSY.found(busy, f"{rate:,.0f} claim and complete a second in all")
+    yield BUSY.found(busy, f"{rate:,.0f} claim and complete per second in total")
     yield LOST.found(lost, f"of {recorded:,}")
 
 
@@ -187,7 +187,7 @@ async def million(path: Path) -> AsyncIterator[Number]:
     found = sum(count for _, count in newest) / len(newest)
     worst, middle = max(ms for ms, _ in newest), median(ms for ms, _ in newest)
     await store.close()
-    yield GROWN.found(grown / 1e6, f"written at {rows / took:,.0f} rows a second, by lists of 100")
+    yield GROWN.found(grown / 1e6, f"written at {rows / took:,.0f} rows per second, in lists of 100")
     yield EACH.found(grown / rows)
     yield ALONE.found(table / rows)
     yield NEWEST.found(middle, f"worst {worst:.2f} ms, {found:.0f} rows")

@@ -29,15 +29,15 @@ BULK_WRITERS = 4
 SCOPES = {"hog": Scope("https://developer.thehog.ai", "acme", "thehog")}
 
 OVERSHOOT = Goal(f"{POLLERS} pollers at {PER_MINUTE}/min: requests above the limit in any 60 s", 0.0, "requests")
-TWICE = Goal("a lease given twice under one fence", 0.0, "times")
-FAN_OUT = Goal(f"a change is seen by {VIEWERS} viewers, p99", 300.0, "ms")
-MISSED = Goal("answers that a viewer never saw", 0.0, "answers")
+TWICE = Goal("leases granted twice with one fence", 0.0, "times")
+FAN_OUT = Goal(f"time until {VIEWERS} viewers see a change, p99", 300.0, "ms")
+MISSED = Goal("updates missed by a viewer", 0.0, "updates")
 LOAD = Goal(f"PostgreSQL with {POLLERS} pollers and {VIEWERS} viewers on {JOBS} jobs", 10.0, "% of a core")
-DIED = Goal("a job is polled by another when the connection of its client ended, p99", 1.5, "s")
-STOPPED = Goal("a job is polled by another when its client was stopped, p99", 5.5, "s")
-FAR = Goal(f"claims a second at a round trip of {ROUND_TRIP * 1e3:.0f} ms", 50.0, "/s", least=True)
-LOG = Goal(f"changes lost of {BULK:,} by {BULK_WRITERS} that write at once", 0.0, "changes")
-SIZE = Goal("a million unchanged observations by lists of 100", 60.0, "MB")
+DIED = Goal("takeover of a job after its client disconnects, p99", 1.5, "s")
+STOPPED = Goal("takeover of a job after its client hangs, p99", 5.5, "s")
+FAR = Goal(f"claims per second at a round trip of {ROUND_TRIP * 1e3:.0f} ms", 50.0, "/s", least=True)
+LOG = Goal(f"changes lost of {BULK:,} with {BULK_WRITERS} writing at once", 0.0, "changes")
+SIZE = Goal("a million unchanged observations in lists of 100", 60.0, "MB")
 GOALS = (OVERSHOOT, TWICE, FAN_OUT, MISSED, LOAD, DIED, STOPPED, FAR, LOG, SIZE)
 
 
@@ -47,7 +47,7 @@ def measure() -> Iterator[Number]:
 
     with running_server() as server:
         if server.directory is None:
-            raise SystemExit("the processor time of a server of somebody else's is not known: unset its variable")
+            raise SystemExit("the CPU time of a remote server cannot be measured: unset its variable")
         postmaster = int((server.directory / "data" / "postmaster.pid").read_text().split()[0])
         for part in (
             shared_budget(server.url, postmaster),
@@ -120,7 +120,7 @@ async def shared_budget(url: str, postmaster: int) -> AsyncIterator[Number]:
         yield OVERSHOOT.found(max(0, most - PER_MINUTE), f"at most {most}, {len(sent)} in {SECONDS:.0f} s")
         yield TWICE.found(sum(count - 1 for count in leases.values()), f"of {len(leases)}")
         p99 = delays[int(len(delays) * 0.99)]
-        yield FAN_OUT.found(p99 * 1e3, f"half within {delays[len(delays) // 2] * 1e3:.0f} ms")
+        yield FAN_OUT.found(p99 * 1e3, f"median {delays[len(delays) // 2] * 1e3:.0f} ms")
         yield MISSED.found(max(len(answered - some) for some in seen), f"of {len(answered)}")
         yield LOAD.found(used * 100)
 
@@ -170,7 +170,7 @@ def processor_seconds(postmaster: int) -> float:
 async def take_over(url: str) -> AsyncIterator[Number]:
     for goal, how in ((DIED, "kill"), (STOPPED, "stop")):
         took = [await one_take_over(url, how) for _ in range(5)]
-        yield goal.found(max(took), f"{len(took)} times, the longest")
+        yield goal.found(max(took), f"longest of {len(took)}")
 
 
 HOLDER = """
@@ -304,7 +304,7 @@ async def bulk(url: str) -> AsyncIterator[Number]:
             await list_page(store, number % 3 * 100)
         grown = (await store.health()).size - before
         rate = rounds * 100 / (time.monotonic() - begun)
-        yield SIZE.found(grown / (rounds * 100), f"of {rounds * 100:,}, written at {rate:,.0f} a second")
+        yield SIZE.found(grown / (rounds * 100), f"of {rounds * 100:,}, written at {rate:,.0f} per second")
 
 
 async def list_page(store: Store, first: int) -> None:

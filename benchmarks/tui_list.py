@@ -19,8 +19,8 @@ ROWS = 10_000
 SORTED = Goal("sort 10,000 rows and paint", 30.0, "ms")
 VISIBLE = Goal("a frame of 50 changes among 10,000 rows, in view", 25.0, "ms")
 HIDDEN = Goal("a frame of 50 changes among 10,000 rows, out of view", 5.0, "ms")
-SPANS = Goal("one row laid out", 60.0, "µs")
-TICKING = Goal("its ticking cells", 15.0, "µs")
+SPANS = Goal("laying out one row", 60.0, "µs")
+TICKING = Goal("updating its ticking cells", 15.0, "µs")
 GOALS = (SORTED, VISIBLE, HIDDEN, SPANS, TICKING)
 
 

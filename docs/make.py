@@ -56,8 +56,8 @@ def configuration() -> str:
         ),
         (
             "Write a secret as `env:NAME`, `file:PATH` (mode 0600), `keyring:SERVICE/USER` (requires the `keyring` "
-            "extra), `prompt` (typed once per run, hidden), or in plaintext if the configuration file has mode 0600. "
-            "No command-line option takes a secret."
+            "extra), `prompt` (typed once per session, hidden), or in plaintext if the configuration file has mode "
+            "0600. No command-line option takes a secret."
         ),
         "## The file",
         _table("key", TOP_KEYS),
@@ -67,12 +67,12 @@ def configuration() -> str:
         _table("key", HOOK_KEYS),
         "## [keys]",
         (
-            'A key of the screen, such as `"ctrl+o" = { run = ["my-tool", "--open"], label = "open in tool" }`: '
-            "a letter, a digit, `f1` to `f12`, or one with `ctrl+` or `alt+`, but none that is built in. It runs the "
-            "program once for each selected job, as a hook is run: the job as JSON on stdin and in `JOBDECK_…` "
-            "variables, no shell, no API keys in its environment, at most 30 seconds. When it ends, what it has "
-            "started and is still running ends with it, except on Windows: start what should go on, such as a browser, "
-            'in a session of its own (`run = ["setsid", "-f", "my-browser"]`).'
+            'Binds a key on the screen to a program: `"ctrl+o" = { run = ["my-tool", "--open"], label = "open in tool" '
+            "}`. The key can be a letter, a digit or `f1` to `f12`, optionally with `ctrl+` or `alt+`, but not a "
+            "built-in key. The program runs once per selected job, like a hook: the job as JSON on stdin and in "
+            "`JOBDECK_…` variables, no shell, no API keys in its environment, 30 seconds at most. Processes it started "
+            "that are still running when it exits are killed, except on Windows; to keep one, such as a browser, start "
+            'it in its own session (`run = ["setsid", "-f", "my-browser"]`).'
         ),
         _table("key", USER_KEYS),
         "## [providers.NAME]",

@@ -67,6 +67,7 @@ def test_a_name_that_is_none_is_refused(env: dict[str, str]) -> None:
     ran = jobdeck("apis", "thehgo", env=env)
     assert (ran.code, ran.out) == (2, "")
     assert "did you mean thehog?" in ran.err
+    assert jobdeck("apis", "nope", env=env).err == "jobdeck: unknown API nope; run 'jobdeck apis' for a list\n"
 
 
 @pytest.mark.parametrize("name", built_in_names())

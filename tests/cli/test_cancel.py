@@ -128,7 +128,7 @@ def test_a_429_is_kept_to_like_any_other(env: dict[str, str], server: ThreadedSi
     ("target", "code", "why"),
     [
         (f"cautious:{GROUP}/{RUNNING}", 4, 'not allowed: set allow = ["cancel"] in [profiles.cautious]'),
-        ("thehog:op_running", 2, "The Hog has no way to cancel these jobs"),
+        ("thehog:op_running", 2, "The Hog cannot cancel these jobs"),
     ],
 )
 def test_nothing_is_sent_where_it_is_not_allowed(
@@ -182,4 +182,4 @@ def test_a_wrong_permission_is_named(env: dict[str, str], line: str, why: str) -
     config.write_text(
         config.read_text().replace(line, "").replace("[profiles.sonarly]", 'allow = ["cancel"]\n[profiles.sonarly]')
     )
-    assert "allow: The Hog has no way to cancel jobs" in jobdeck("status", "thehog:op_1", env=env).err
+    assert "allow: The Hog cannot cancel jobs" in jobdeck("status", "thehog:op_1", env=env).err

@@ -1,6 +1,7 @@
 """The command line itself: help, versions, streams."""
 
 import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def test_words_that_are_no_command_are_targets() -> None:
 def test_a_mistyped_command_is_no_job(env: dict[str, str], typed: str, meant: str) -> None:
     ran = jobdeck(typed, "--json", "op_1", env=env)
     assert (ran.code, ran.out) == (2, "")
-    assert f"unknown command '{typed}'; did you mean '{meant}'? (if it is an ID, write PROFILE:{typed})" in ran.err
+    assert f"unknown command '{typed}': did you mean '{meant}'? (if it is an ID, write PROFILE:{typed})" in ran.err
 
 
 def test_what_may_be_a_target_is_never_taken_for_a_mistyped_command(tmp_path: Path) -> None:
@@ -144,3 +145,28 @@ def test_of_several_problems_the_worst_is_the_exit_code() -> None:
     assert worst([ExitCode.UNREACHABLE, ExitCode.NOT_ALLOWED, ExitCode.UNREACHABLE]) is ExitCode.NOT_ALLOWED
     assert worst([ExitCode.OK, ExitCode.PARTIAL]) is ExitCode.PARTIAL
     assert worst([]) is ExitCode.OK
+
+
+def test_what_a_command_does_not_take_is_refused_with_its_own_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["ticket", "op_1", "op_2"])
+    errors = capsys.readouterr().err
+    assert errors.startswith("usage: jobdeck ticket ")
+    assert errors.endswith("jobdeck ticket: error: unrecognized arguments: op_2\n")
+
+
+def test_without_a_command_a_mistake_is_that_of_jobdeck(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--batch", ""])
+    errors = capsys.readouterr().err
+    assert errors.startswith("usage: jobdeck [OPTION …] [TARGET …]\n")
+    assert errors.endswith("jobdeck: error: argument --batch: a batch needs a name\n")
+
+
+@pytest.mark.parametrize("command", ["apis", "store", "history", "requests"])
+def test_no_store_is_taken_but_not_offered_where_nothing_is_saved(command: str) -> None:
+    words = ["--no-store", command, *(["status"] if command == "store" else [])]
+    assert parse(words).no_store
+    with contextlib.redirect_stdout(io.StringIO()) as out, pytest.raises(SystemExit):
+        parse([command, "--help"])
+    assert "--no-store" not in out.getvalue()

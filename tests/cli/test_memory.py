@@ -225,7 +225,7 @@ def test_doctor_checks_each_part_with_masked_credentials(env: dict[str, str]) ->
     assert checks["clipboard"]["found"].startswith("OSC 52 (the terminal")
     inside = {item["check"]: item for item in jobdeck("doctor", "--json", env={**env, "TMUX": "/tmp/x,1,0"}).objects}
     assert inside["clipboard"]["found"] == "tmux load-buffer -w -"
-    assert inside["notices"]["found"].startswith("bell and ")
+    assert inside["notifications"]["found"].startswith("bell and ")
 
 
 def test_doctor_fails_with_the_code_of_what_is_wrong(env: dict[str, str]) -> None:

@@ -73,7 +73,7 @@ async def test_nothing_is_sent_while_polling_is_paused_or_for_a_job_that_nobody_
         seen.engine.resume()
         strange = await seen.engine.cancel(key(IDS[1]))
         assert [(one.outcome, one.describe()) for one in (paused, strange)] == [
-            (CancelOutcome.NOT_SENT, "not sent: polling is paused: resume it (p), then cancel again"),
+            (CancelOutcome.NOT_SENT, "not sent: polling is paused: press p to resume, then cancel again"),
             (CancelOutcome.NOT_SENT, "not sent: not watched"),
         ]
         assert posts(seen.server) == 0
@@ -120,7 +120,7 @@ async def test_a_pause_while_it_waits_for_the_budget_ends_it() -> None:
         cancelling = asyncio.create_task(seen.engine.cancel(key(IDS[0])))
         await until(lambda: seen.engine._workers["sonarly"]._cancels_waiting == 1)
         seen.engine.pause()
-        assert (await cancelling).describe() == "not sent: polling is paused: resume it (p), then cancel again"
+        assert (await cancelling).describe() == "not sent: polling is paused: press p to resume, then cancel again"
         seen.engine.resume()
         await seen.until(lambda: len(seen.exchanges) > 3)
         assert posts(seen.server) == 0
@@ -132,7 +132,9 @@ async def test_nothing_is_sent_once_the_key_was_refused() -> None:
         await seen.until(lambda: "sonarly" in seen.engine.halted())
         result = await seen.engine.cancel(key(IDS[0]))
         assert (result.outcome, result.problem and result.problem.kind) == (CancelOutcome.NOT_SENT, ProblemKind.AUTH)
-        assert result.describe().startswith("not sent: API key rejected, polling stopped: run jobdeck doctor, press R")
+        assert result.describe().startswith(
+            "not sent: API key rejected, polling stopped: run `jobdeck doctor`, press R"
+        )
         assert posts(seen.server) == 0
 
 
@@ -194,7 +196,7 @@ async def test_nothing_is_paid_for_a_request_that_is_not_sent() -> None:
         engine.add([parse_target(f"sonarly:{GROUP}/{IDS[0]}", context.registry)])
         scheduler = engine._workers["sonarly"].scheduler
         result = await engine.cancel(key(IDS[0]))
-        assert result.describe() == "not sent: polling is paused: resume it (p), then cancel again"
+        assert result.describe() == "not sent: polling is paused: press p to resume, then cancel again"
         assert len(coordinator.abandoned) == 1
         assert scheduler.quota(clock.now().mono).used == 0
         assert posts(server) == 0

@@ -75,7 +75,7 @@ def test_a_crash_of_the_screen_gives_the_terminal_back_and_names_a_file(
             run.until("en_0", *([] if rest else ["● run"]))
             assert all(f"ignoring {name}".encode() in run.data for name in recording)
             run.press("/")
-            run.until("shows all")
+            run.until("clears")
             run.press("sk_live_pasted")
             run.until("sk_live_pasted")
             run.press("\x1b")

@@ -1,6 +1,6 @@
 """Rule 6: no markup from data. Nothing in the source hands a text to a place where Textual reads markup in it.
 
-What hostile words do on every screen is in tests/tui/test_hostile.py and tests/tui/test_hostile_handing.py.
+What hostile words do on every screen is in tests/tui/test_hostile.py and tests/tui/test_hostile_copy.py.
 """
 
 import ast

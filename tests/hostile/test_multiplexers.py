@@ -58,7 +58,7 @@ def test_inside_gnu_screen(gnu_screen: OnTerminal) -> None:
     run.until("? help")
     # A ticket is longer than what GNU screen takes in one piece.
     run.press("Y")
-    run.until("Ticket of")
+    run.until("Ticket for")
     run.press("y")
     run.until_true(lambda: PIECE.search(run.data) is not None)
     found = PIECE.search(run.data)

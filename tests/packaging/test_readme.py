@@ -75,7 +75,7 @@ def test_the_configuration_is_accepted_as_it_stands(tmp_path: Path) -> None:
 
 
 def test_what_a_team_needs_is_named_as_it_is() -> None:
-    (section,) = re.findall(r"^## A team's deck\n\n(.*?)\n\n## ", README, re.MULTILINE | re.DOTALL)
+    (section,) = re.findall(r"^## Teams\n\n(.*?)\n\n## ", README, re.MULTILINE | re.DOTALL)
     assert {"JOBDECK_STORE_URL", "url", "[store]", "jobdeck --team", 'once = "team"'} <= set(
         re.findall(r"`([^`]+)`", section)
     )

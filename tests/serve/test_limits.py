@@ -17,7 +17,7 @@ from jobdeck.serve import connections, viewer
 from jobdeck.serve.connections import MAX_CONNECTIONS
 from jobdeck.serve.server import ScreenServer
 from jobdeck.serve.viewer import KEYS_AT_ONCE, KEYS_PER_SECOND, LARGEST_MESSAGE, TokenBucket
-from tests.serve.test_admission import Screen, Served, served, until
+from tests.serve.test_access_control import Screen, Served, served, until
 
 
 def opened(run: Served, number: int, stack: ExitStack) -> list[socket.socket]:

@@ -95,7 +95,7 @@ async def test_a_viewer_can_change_nothing_and_is_told_why(session: FakeSession)
     terminal = Terminal(session, viewers)
     await terminal.shows("op_b")
     terminal.view.type("dpram")
-    await terminal.shows("read-only: controlled by")
+    await terminal.shows("read-only view")
     assert len(session.engine.jobs) == 2
     assert not session.engine.paused
     assert not any(one.acknowledged for one in session.engine.jobs.values())

@@ -9,7 +9,7 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
 from jobdeck.scheduling.outlook import NextPoll, QuotaSnapshot
 from tests.tui.fake import FakeEngine, FakeSession
-from tests.tui.test_pages import FACTS, MOMENTS
+from tests.tui.test_tabs import FACTS, MOMENTS
 from tests.tui.world import NOON, ago, clock_at_noon, deck_of_every_state, exchange, problem
 
 

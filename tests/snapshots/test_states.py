@@ -20,7 +20,7 @@ async def test_the_list(album: Album) -> None:
         await album.take(run, "every state", ((20, 5), (40, 12), (60, 20), (80, 24), (120, 40), (170, 40), (200, 50)))
         # The blind job: what its rate limit asks for and what happens next; the trace has the cursor.
         await run.press("j", "j", "tab", "tab")
-        await album.take(run, "a blind job and its trace")
+        await album.take(run, "an unreachable job and its trace")
 
 
 async def test_the_list_narrowed(album: Album) -> None:
@@ -30,10 +30,10 @@ async def test_the_list_narrowed(album: Album) -> None:
         await album.take(run, "a filter being typed")
         # What was not understood is said beside the count; how to see all again.
         await run.press("escape", "slash", *"a:b", "enter")
-        await album.take(run, "nothing passes")
+        await album.take(run, "no matching jobs")
         # The rows in trouble, an arrow at KIND that points up, `faults only 5 of 12`.
         await run.press("escape", "f", "s", "s", "S", "r", "escape")
-        await album.take(run, "faults only by kind")
+        await album.take(run, "problems only by kind")
 
 
 async def test_the_tabs(album: Album) -> None:
@@ -41,9 +41,9 @@ async def test_the_tabs(album: Album) -> None:
         # The target account in words, the tree under it with one row opened and the cursor on it.
         await run.press("right_square_bracket", "tab", "j", "enter", "j", "enter")
         await album.take(run, "result")
-        # How many places hold what is typed, and the keys that go there.
+        # How many matches there are, and the keys that go to them.
         await run.press("slash", *"ada")
-        await run.shows("30 places")
+        await run.shows("30 matches")
         await album.take(run, "result being searched", WIDE)
         # Keys, texts and numbers in three tones, and the way to the whole.
         await run.press("escape", "right_square_bracket")

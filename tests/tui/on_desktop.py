@@ -1,4 +1,4 @@
-"""Run by `test_herald` in the session of a message bus: a desktop that shows notices, and a herald that gives one."""
+"""Run by `test_notifications` in the session of a message bus: a desktop that shows notices, and a sender of one."""
 
 # ruff: noqa: F722, F821, N802, PLR0917 - names and annotations are those of the bus
 

@@ -21,14 +21,14 @@ async def test_what_is_understood_is_shown_before_it_is_added() -> None:
         await run.press("a")
         await run.shows("No IDs yet.")
         await run.press(*"op_a", "enter", *"op_known", "enter", *"junk")
-        await run.shows("✓ 2 jobs: 2 hog operation, 1 of them watched already")
+        await run.shows("✓ 2 jobs: 2 hog operation, 1 already watched")
         await run.shows("✗ 1 refused")
         await run.shows("junk  [/red] not a target")
         await run.shows("ctrl+s add 2 jobs")
         assert key("op_a") not in run.engine.jobs
         await run.press("ctrl+s")
         await run.until(lambda: key("op_a") in run.engine.jobs)
-        assert toasts(run.app) == ["1 job added, 1 watched already"]
+        assert toasts(run.app) == ["1 job added, 1 already watched"]
         await run.shows("op_a")
 
 
@@ -45,7 +45,7 @@ async def test_with_nothing_understood_the_sheet_stays() -> None:
         await run.press("a", *"junk", "ctrl+s")
         await run.until(lambda: bool(toasts(run.app)))
         assert "nothing was added" in toasts(run.app)[0]
-        await run.shows("Add targets  IDs or poll URLs, or paste 202 responses")
+        await run.shows("Add targets  paste IDs, poll URLs or 202 responses")
 
 
 async def test_escape_adds_nothing() -> None:

@@ -48,7 +48,7 @@ async def test_the_deck_shows_list_job_and_trace() -> None:
         await run.shows("✗ failed")
         await run.shows("── op_01HZ9K2QW3RV4M5N6P7Q8R9S0T ──")
         await run.shows("UPSTREAM_TIMEOUT")
-        await run.shows("Errors & trace · 1 exchange")
+        await run.shows("Errors & trace · 1 request")
         await run.shows("y copy ID")
 
 
@@ -56,7 +56,7 @@ async def test_the_engine_is_opened_after_the_first_frame() -> None:
     session = FakeSession(FakeEngine(clock_at_noon(), [job("op_a")]))
     session.gate.clear()
     async with driven(session=session, ready=False) as run:
-        await run.shows("opening…")
+        await run.shows("starting…")
         session.gate.set()
         await run.shows("op_a")
         assert "opening" not in run.text
@@ -103,7 +103,7 @@ async def test_what_is_remembered_is_there_before_the_engine_and_keeps_the_selec
         await run.press("j")
         selected = run.app.deck.query_one(JobList).selected
         await run.press("r", "y")
-        assert toasts(run.app)[0] == "still opening: try again in a moment"
+        assert toasts(run.app)[0] == "still starting, try again in a moment"
         assert run.clipboard.sent == [UUID]
         session.gate.set()
         await run.shows("reading 5 of 5")
@@ -324,7 +324,7 @@ async def test_a_halted_profile_is_named_with_the_way_out() -> None:
     async with driven([job("op_a")]) as run:
         run.engine.halts = {"hog": problem(ProblemKind.AUTH, "Invalid key", http_status=401)}
         run.engine.put(job("op_a", version=2, failures=1, problem=run.engine.halts["hog"]))
-        await run.shows("✗ hog: API key rejected 401  polling stopped: jobdeck doctor, then R")
+        await run.shows("✗ hog: API key rejected (401)  run `jobdeck doctor`, then press R")
 
 
 async def test_a_profile_that_cannot_be_seen_says_since_when() -> None:
@@ -334,7 +334,7 @@ async def test_a_profile_that_cannot_be_seen_says_since_when() -> None:
         busy = problem(ProblemKind.SERVER_ERROR, "overloaded", http_status=503)
         run.engine.tries["hog"] = NOON.mono + 21
         run.engine.put(job("op_a", version=2, failures=2, problem=dark.problem, outage=busy, observed=ago(96)))
-        await run.shows("no data since 14:00:24Z  server error 503, next try in 21s, R: now  ove")
+        await run.shows("no data since 14:00:24Z  server error (503), next try in 21s (R: now)")
         await run.press("r")
         await run.until(lambda: "next try: hog in 21s" in toasts(run.app))
         run.engine.tries["hog"] = NOON.mono
@@ -370,7 +370,7 @@ async def test_a_notice_that_opening_brings_is_shown_as_well() -> None:
     session = FakeSession(FakeEngine(clock_at_noon()), ("first",))
     session.gate.clear()
     async with driven(session=session, ready=False) as run:
-        await run.shows("opening…")
+        await run.shows("starting…")
         session.notices = ("first", "the store is read-only: nothing is kept")
         session.gate.set()
         await run.until(lambda: len(toasts(run.app)) == 2)

@@ -21,8 +21,8 @@ async def test_the_word_or_the_number_has_to_be_typed_and_finished_jobs_are_left
     jobs = [job("op_a"), job("op_b"), job("op_c", Phase.SUCCEEDED), job("op_d", Phase.QUEUED)]
     async with driven(jobs) as run:
         await run.press("M", "ctrl+x")
-        await run.shows("Cancel 3 jobs at the server?")
-        assert "left out: 1 already finished (succeeded)" in run.text
+        await run.shows("Cancel 3 remote jobs?")
+        assert "skipped: 1 already finished (succeeded)" in run.text
         assert all(one in run.text for one in ("op_a", "op_b", "op_d", "Type cancel or 3 to confirm:"))
         await run.press(*"yes", "enter")
         await run.shows("Nothing sent: type cancel or 3 to confirm:")
@@ -52,7 +52,7 @@ async def test_it_says_why_a_job_cannot_be_cancelled() -> None:
         await run.press("ctrl+x")
         await run.until(lambda: f"not cancelled: {why}" in toasts(run.app))
         await run.press("p", "ctrl+x")
-        await run.until(lambda: "polling is paused: p resumes it, then cancel" in toasts(run.app))
+        await run.until(lambda: "polling is paused: press p to resume, then cancel again" in toasts(run.app))
         assert run.app.screen is run.app.deck
         assert sent(run) == []
 

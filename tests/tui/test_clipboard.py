@@ -133,12 +133,12 @@ def test_a_trace_id_is_said_to_be_one() -> None:
 def test_why_there_is_no_id_is_said() -> None:
     nothing = {"request_id": None, "http_status": None}
     new = {**nothing, "observed": None}
-    assert id_of_job(None) == NothingToCopy("no job is selected")
-    assert id_of_job(job("op_a", **nothing)) == NothingToCopy("no request ID: the latest request got no response")
+    assert id_of_job(None) == NothingToCopy("no job selected")
+    assert id_of_job(job("op_a", **nothing)) == NothingToCopy("no request ID: no response to the latest request")
     assert id_of_job(job("op_a", **new)) == NothingToCopy("no request ID yet: waiting for the first response")
     unreachable = job("op_a", **new, problem=problem(ProblemKind.NETWORK))
     assert id_of_job(unreachable) == NothingToCopy("no request ID yet: unreachable")
-    assert id_of_exchange(exchange("op_a", **nothing)) == NothingToCopy("no request ID: this request got no response")
+    assert id_of_exchange(exchange("op_a", **nothing)) == NothingToCopy("no request ID: no response")
 
 
 def test_a_curl_line_is_one_clean_line_or_there_is_none() -> None:

@@ -47,7 +47,7 @@ async def test_the_demo_teaches_its_keys_while_a_job_fails_one_stalls_and_an_api
             hints = app.deck.query_one(HintLine)
             below = run.line_of("? help")
             await run.until(lambda: hints.shown is SAME_ERROR)
-            await run.shows("Tip: press = on a failed job to see what failed alike   x hides")
+            await run.shows("Tip: press = on a failed job to see others with the same error   x hides")
             assert run.line_of("? help") == below, "nothing moves"
             await run.press("equals_sign")
             await run.until(lambda: hints.shown is GROUPS)
@@ -80,11 +80,11 @@ async def test_the_hint_about_the_selected_job_goes_when_another_is_selected() -
     app = JobdeckApp(session, write_clipboard=Clipboard(), hints=Hints("same_error", "groups"))
     async with app.run_test(size=(100, 30)) as pilot:
         run = Driven(app, pilot, session, Clipboard())
-        await run.shows("Tip: press Y to create the support ticket for this job")
+        await run.shows("Tip: press Y to create a support ticket for this job")
         await run.press("G")
         await run.until(lambda: "Tip: press Y" not in run.text)
         await run.press("g")
-        await run.shows("Tip: press Y to create the support ticket for this job")
+        await run.shows("Tip: press Y to create a support ticket for this job")
         hints = app.deck.query_one(HintLine)
         ticking = hints._timer._task if hints._timer is not None else None
         assert ticking is not None

@@ -29,7 +29,7 @@ async def test_the_lists_of_a_real_api_are_shown_on_record_and_what_is_selected_
             watch = app.deck.deck_state
             await run.until(lambda: watch.engine is not None and watch.table.total == 1)
             await run.press("D")
-            await run.shows("8 jobs listed · 1 watched already")
+            await run.shows("8 jobs listed · 1 already watched")
             assert {"hog", "sonarly"} <= set(run.text.split())
             screen = app.screen
             assert isinstance(screen, DiscoverScreen)
@@ -78,15 +78,15 @@ async def test_a_profile_without_a_list_says_so_and_a_watched_job_cannot_be_adde
     session = FakeSession(FakeEngine(clock_at_noon(), [job("op_known")]))
     session.listings = [
         Discovered("hog", (job("op_known"), job("op_new", Phase.FAILED))),
-        Discovered("sonarly", notes=("Sonarly has no list of jobs",), complete=True),
+        Discovered("sonarly", notes=("Sonarly cannot list jobs",), complete=True),
     ]
     for size in ((80, 24), (44, 12)):
         async with driven(session=session, size=size) as run:
             await run.press("D")
-            await run.shows("Sonarly has no list of jobs")
+            await run.shows("Sonarly cannot list jobs")
             await run.shows("reading… 2 jobs")
             await run.press("enter")
-            await run.until(lambda run=run: "watched already" in toasts(run.app))
+            await run.until(lambda run=run: "already watched" in toasts(run.app))
             await run.press("j", "escape")
             await run.shows("op_known")
             assert key("op_new") not in run.engine.jobs
@@ -103,7 +103,7 @@ async def test_an_empty_deck_offers_all_ways_to_begin() -> None:
     session = FakeSession(FakeEngine(clock_at_noon()))
     session.last_list = (job("op_a"), job("op_b"))
     async with driven(session=session) as run:
-        await run.shows("D   discover what your APIs started lately   hog · sonarly")
+        await run.shows("D   discover recent jobs from your APIs   hog · sonarly")
         await run.shows("l   open the last watch list   2 jobs, 2026-04-27 18:02:00Z")
         assert all(text in run.text for text in ("curl … | jobdeck -", "jobdeck demo", "a   add IDs"))
         await run.press("l")

@@ -86,7 +86,7 @@ async def test_an_exchange_is_opened_read_and_copied_from() -> None:
         await run.press("left_square_bracket")
         await run.shows("body not in memory")
         await run.press("Y", "right_square_bracket", "right_square_bracket")
-        assert "this is the newest exchange" in " ".join(toasts(run.app))
+        assert "this is the newest request" in " ".join(toasts(run.app))
         await run.press("escape")
         await run.until(lambda: not isinstance(run.app.screen, ExchangeScreen))
 
@@ -131,10 +131,10 @@ def test_a_failed_job_that_a_list_told_of_shows_its_row() -> None:
 
 def test_a_body_that_is_not_there_says_why() -> None:
     one = exchange("op_a", size=2_000)
-    assert "dropped for newer ones, or received by an earlier run or another jobdeck" in missing_body(one, None)
-    assert "not in the recording" in missing_body(one, None, past=True)
+    assert "evicted, or received in an earlier session or by another jobdeck" in missing_body(one, None)
+    assert "body not recorded" in missing_body(one, None, past=True)
     assert "a list's body is kept only if a job's state changed" in missing_body(exchange("op_a", job=None), None)
-    assert "no response came" in missing_body(exchange("op_a", http_status=None), None)
+    assert "no response, so no body" in missing_body(exchange("op_a", http_status=None), None)
     large = exchange("op_a", size=103_000_000)
     assert "103 MB is too large" in missing_body(large, ExchangeContent(large))
     empty = exchange("op_a", size=0)
@@ -158,7 +158,7 @@ def test_only_what_went_wrong_is_red() -> None:
 async def test_a_failed_job_without_a_body_is_fetched_once_while_its_raw_tab_is_shown() -> None:
     async with driven([job("op_a", Phase.FAILED), job("op_b")], size=(110, 40)) as run:
         await run.press(*["right_square_bracket"] * 2)
-        await run.shows("no response about this job has come")
+        await run.shows("no response for this job in this session")
         run.clock.advance(2)
         await run.press("g")
         assert run.engine.asked.count(("poll_now", key("op_a"))) == 1

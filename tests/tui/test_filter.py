@@ -80,10 +80,18 @@ def test_a_phase_is_one_of_the_domain_or_the_word_of_the_row() -> None:
     assert passing("phase:failed,partial") == [DECK[0], DECK[4]]
 
 
-def test_a_phase_that_there_is_not_is_complained_about_and_half_a_word_is_not() -> None:
-    known = "queued running succeeded partial failed cancelled unknown"
-    assert parse("phase:bogus").warnings == (f"unknown state bogus: use {known}",)
-    assert parse("phase:run,fail,stall").warnings == ()
+@pytest.mark.parametrize("term", ["phase:bogus", "state:bogus", "state=bogus", "!state:failed,bogus"])
+def test_a_state_that_there_is_not_is_complained_about(term: str) -> None:
+    known = "failed, stalled, unreachable, not found, partial, running, queued, new, done, cancelled"
+    assert parse(term).warnings == (f"unknown state bogus: use {known}",)
+    assert parse("state:succeeded").warnings == (f"unknown state succeeded: use {known}",)
+
+
+@pytest.mark.parametrize(
+    "term", ["phase:run,fail,stall", "state:run,fail,stall", "state=done", "phase=succeeded", "state:", 'state:""']
+)
+def test_a_state_or_half_of_its_word_is_not_complained_about(term: str) -> None:
+    assert parse(term).warnings == ()
 
 
 def test_ages_are_compared_and_an_ended_job_has_none() -> None:

@@ -113,7 +113,7 @@ async def test_filters_come_back_by_a_key_in_this_run_and_the_next_and_no_key_is
 async def test_a_message_has_the_room_it_needs() -> None:
     async with driven(DECK) as run:
         await run.press("slash", *"phase:bogus")
-        await run.shows("unknown state bogus: use queued running succee")
+        await run.shows("unknown state bogus: use failed, stalled")
         assert "phase:bogus" in run.text
 
 
@@ -137,7 +137,7 @@ async def test_a_view_is_saved_shown_by_its_number_kept_and_removed() -> None:
         await run.press("u")
         assert len(shown(run)) == len(DECK)
         await run.press("v", "x")
-        await run.shows("remove which view? 1–9")
+        await run.shows("Remove which view? 1–9")
         await run.press("1")
         await run.shows("No views yet.")
         assert toasts(run.app)[-1] == "view my errors removed (u to undo)"

@@ -124,9 +124,8 @@ async def test_what_is_done_with_a_group_is_done_with_all_its_jobs() -> None:
         await run.press("u")
         await run.until(lambda: not any(one.acknowledged for one in run.engine.jobs.values()))
         await run.press("b", "Y")
-        await run.shows("Ticket of")
-        await run.shows("of 2 jobs")
-        assert "1 job from another API skipped: select one, then press Y for their ticket" in toasts(run.app)
+        await run.shows("Ticket for 2 jobs")
+        assert "1 job from another API skipped; to create their ticket, select one and press Y" in toasts(run.app)
 
 
 async def test_on_the_line_of_a_job_keys_act_on_that_job_alone_and_are_named_so() -> None:
@@ -143,7 +142,7 @@ async def test_on_the_line_of_a_job_keys_act_on_that_job_alone_and_are_named_so(
         await run.until(lambda: [one.key.id for one in run.engine.jobs.values() if one.acknowledged] == ["op_b"])
         await run.press("b", "k")
         await run.press("Y")
-        await run.shows("Ticket of op_a")
+        await run.shows("Ticket for op_a")
 
 
 async def test_groups_follow_the_jobs_and_nothing_is_acknowledged_where_that_is_not_allowed() -> None:

@@ -88,7 +88,7 @@ async def test_dialogs_have_a_help_of_their_own_also_where_text_is_typed() -> No
         await run.shows("n  note")
         assert "Ticket" in plain(run.app.screen.query_one(HelpPage).lines[0])
         await run.press("escape", "escape", "a", "question_mark", "f1")
-        await run.shows("add what was understood")
+        await run.shows("add the valid ones")
         await run.press("f1")
         await run.until(lambda: isinstance(run.app.screen, AddScreen))
         assert run.app.screen.query(Input) is not None
@@ -116,7 +116,7 @@ async def test_the_sort_menu_sorts_reverses_and_chooses_columns_that_are_kept() 
     async with driven([job("op_a"), job("op_b")], size=(120, 30)) as run:
         await run.press("S")
         await run.until(lambda: isinstance(run.app.screen, ColumnsScreen))
-        await run.shows("shown where there is room")
+        await run.shows("shown if there is room")
         await run.press("j", "j", "j", "space")
         await run.shows("always shown")
         await run.press("space")

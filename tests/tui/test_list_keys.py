@@ -144,7 +144,7 @@ async def test_the_filter_narrows_while_it_is_typed_and_counts() -> None:
 async def test_escape_while_typing_drops_the_filter() -> None:
     async with driven(deck_of_every_state()) as run:
         await run.press("slash", *"nothing at all")
-        await run.shows("No matching jobs.")
+        await run.shows("No matching jobs,")
         await run.press("escape")
         await run.until(lambda: len(run.app.deck.deck_state.table) == 12)
         assert isinstance(run.app.focused, JobList)
@@ -160,9 +160,7 @@ async def test_a_filter_that_is_left_half_typed_is_shown_only_while_it_is_in_for
         await run.until(lambda: run.app.focused is typed)
         await run.press("d")
         await run.shows("1 of 3")
-        assert "enter keep the filter  esc show all  → complete  ↑ ↓ history" in run.text, (
-            "what keys do, and no action's"
-        )
+        assert "enter keep the filter  esc clear  → complete  ↑ ↓ history" in run.text, "what keys do, and no action's"
         assert "y copy ID" not in run.text
         await run.press("tab")
         await run.until(lambda: not typed.has_focus)
@@ -321,7 +319,7 @@ async def test_an_error_that_is_shown_alone_has_one_ticket_for_one_vendor() -> N
         await run.until(lambda: bool(run.session.tickets))
         keys, _, _ = run.session.tickets[0]
         assert {one.id for one in keys} == {"op_a", "op_b"}
-        assert "1 job from another API skipped: select one, then press Y for their ticket" in toasts(run.app)
+        assert "1 job from another API skipped; to create their ticket, select one and press Y" in toasts(run.app)
 
 
 async def test_without_a_failure_there_is_no_error_to_show() -> None:

@@ -35,7 +35,7 @@ async def test_copy_refresh_and_notify_act_on_all_that_is_selected() -> None:
         wanted = run.app.deck._notifications
         assert wanted.wanted == {chosen[2]}, "the others have finished already"
         await run.press("u")
-        assert (wanted.wanted, toasts(run.app)[-1]) == (set(), f"notifications of {chosen[2].id} as before")
+        assert (wanted.wanted, toasts(run.app)[-1]) == (set(), f"notifications restored for {chosen[2].id}")
         await run.press("W", "u")
         assert wanted.wanted is not None
         assert marked(run) == chosen
@@ -90,4 +90,4 @@ def test_the_ids_of_several_jobs_are_one_a_line_and_those_without_are_counted() 
     assert ids_of_jobs([FAILED[0], job("507f1f", profile="sonarly")]) == Copyable(
         "id-a\n507f1f77bcf86cd799439011", "2 request or trace IDs"
     )
-    assert ids_of_jobs([]) == NothingToCopy("no job is selected")
+    assert ids_of_jobs([]) == NothingToCopy("no job selected")

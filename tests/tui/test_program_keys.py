@@ -48,7 +48,7 @@ def test_keys_are_read_with_their_label_or_the_name_of_the_program(tmp_path: Pat
         ('[keys]\n"ctrl+o" = { run = "rm -rf" }', "run must be a list"),
         ('[keys]\n"ctrl+o" = { run = [] }', "run must be a program"),
         ('[keys]\n"ctrl+o" = { run = ["x"], lable = "y" }', "did you mean label"),
-        ('[keys]\n"ctrl+o" = { run = ["x"], label = 3 }', "label must be text"),
+        ('[keys]\n"ctrl+o" = { run = ["x"], label = 3 }', "label must be a non-empty string"),
         ('[keys]\n"escape" = { run = ["x"] }', "must be a letter"),
         ('[keys]\n"ctrl+é" = { run = ["x"] }', "must be a letter"),
     ],
@@ -78,7 +78,7 @@ async def test_a_key_runs_its_program_with_all_that_is_selected() -> None:
         await run.press("escape", "question_mark", *"tool")
         await run.shows("ctrl+o  open in tool")
         await run.press("escape", "escape", "colon", *"open in")
-        await run.shows("ctrl+o: your own")
+        await run.shows("ctrl+o: runs your program")
     session.access = ReadOnly("look only")
     async with driven(session=session) as run:
         await run.press("ctrl+o")
@@ -110,6 +110,6 @@ async def test_the_palette_shows_a_label_as_it_is_and_finds_it() -> None:
         await run.shows("Search for commands")
         await run.press(*"open [$pri")
         await run.shows("[/x] open [$primary] it")
-        await run.shows("x: your own")
+        await run.shows("x: runs your program")
         await run.press("escape", "colon", *"previous tab")
         await run.shows("[ ←: previous tab")

@@ -60,7 +60,7 @@ async def test_a_server_that_falls_silent_leaves_the_past_on_the_screen_and_says
         await run.shows("? unreach")
         await run.shows("hog: no data since")
         await run.shows("next poll in")
-        await run.shows("no response, so no request ID")
+        await run.shows("no request ID: no response")
         await server.start()
         await run.shows("● run")
         await run.until(lambda: "no data since" not in run.text)
@@ -106,7 +106,7 @@ async def test_pasted_targets_are_watched_and_another_origin_is_refused() -> Non
         assert {job.target.batch for job in watch.engine.jobs.values()} == {""}
         # What is pasted together is a batch, also of a job that is watched already.
         await run.press("a", *first, "enter", *second, "enter", *third, "ctrl+s")
-        await run.until(lambda: "2 jobs added, 1 watched already" in toasts(run.app))
+        await run.until(lambda: "2 jobs added, 1 already watched" in toasts(run.app))
         await run.until(lambda: watch.table.total == 3)
         (batch,) = {row.job.target.batch for row in watch.table.rows()}
         assert batch.startswith("pasted ")

@@ -58,7 +58,7 @@ def test_a_burst_arrives_whole(pause: float) -> None:
         burst("\x1b", 0.2)
         screen.until_true(lambda: "1 of 2" not in screen.text)
         burst("/op_a\rY")
-        screen.until("Ticket of op_a")
+        screen.until("Ticket for op_a")
         burst("\x1b", 0.2)
         burst("aop_q_17")
         screen.until("Add targets", "op_q_17")

@@ -281,7 +281,7 @@ def _error_text(body: Mapping[str, object]) -> str:
 
 def _no_job(body: Mapping[str, object], registry: ProfileRegistry) -> str:
     if body.get("data") or body.get("results"):
-        return "a response without a job ID: it completed immediately, so there is nothing to poll"
+        return "a response without a job ID: the request completed immediately, nothing to poll"
     profile = registry.default_profile
     where = " or ".join(_id_paths(profile)) if profile is not None else ""
     at = f" ({where})" if where else ""

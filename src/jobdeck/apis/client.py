@@ -205,7 +205,7 @@ class ApiClient:
             return replace(where, method=resource.method, body=body, states=self._states)
         listed = self._spec.list_showing(subject.resource)
         if resource is None or listed is None:
-            return f"{title} has no list of these jobs"
+            return f"{title} cannot list these jobs"
         if values is None:
             return f"listing {title} jobs needs {', '.join(resource.group_variables)}"
         parameters = {
@@ -260,7 +260,7 @@ class ApiClient:
 
     def _values_request(self, name: str, variable: Variable | None, cursor: str | None) -> RequestSpec | str:
         if variable is None or variable.url is None:
-            return f"{self._spec.title} has no list of {name.replace('_', ' ')}s"
+            return f"{self._spec.title} cannot list {name.replace('_', ' ')}s"
         parameters = {variable.limit_parameter: str(variable.page), variable.cursor_parameter: cursor}
         return self._filled(variable.url.path(self._profile.variables), (), parameters)
 

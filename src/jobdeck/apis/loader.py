@@ -479,7 +479,7 @@ def _cancel(actions: StrictTable, resources: Mapping[str, Resource]) -> tuple[Ac
         action = _action(table, resources)
         duplicate = next((name for each in found for name in action.resources if name in each.resources), None)
         if duplicate is not None:
-            raise table.error("resources", f"has {duplicate}, which another cancel action has already")
+            raise table.error("resources", f"has {duplicate}, which another cancel action already has")
         found.append(action)
     actions.finish()
     return tuple(found)
@@ -490,7 +490,7 @@ def _action(table: StrictTable, resources: Mapping[str, Resource]) -> ActionSpec
     unknown = next((name for name in names if name not in resources), None)
     if unknown is not None:
         hint = did_you_mean(unknown, resources) or f" (known: {', '.join(resources)})"
-        raise table.error("resources", f"has {one_line(unknown, 80)}, which is no resource{hint}")
+        raise table.error("resources", f"has {one_line(unknown, 80)}, which is not a resource{hint}")
     method, body = table.text("method", "POST").upper(), table.text("body")
     if method not in {"POST", "DELETE", "PUT", "PATCH"}:
         raise table.error("method", "must be POST, PUT, PATCH or DELETE")

@@ -56,7 +56,7 @@ class Profile:
     def cancel_obstacle(self, resource: str) -> str:
         """Return why jobs of a resource cannot be cancelled through the profile, in one line; empty if they can."""
         if self.spec.cancel_of(resource) is None:
-            return f"{self.spec.title} has no way to cancel these jobs"
+            return f"{self.spec.title} cannot cancel these jobs"
         return "" if CANCEL in self.allow else f'not allowed: set allow = ["{CANCEL}"] in [profiles.{self.name}]'
 
     @property

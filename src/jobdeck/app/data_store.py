@@ -102,7 +102,7 @@ def load_postgres() -> ModuleType:
     try:
         return import_module("jobdeck.store.postgres")
     except ImportError:
-        message = "the store of a team needs a driver that is not installed: pipx install 'jobdeck[team]'"
+        message = "the team database driver is not installed: pipx install 'jobdeck[team]'"
         raise StoreUnusableError(message, unreachable=False) from None
 
 

@@ -39,7 +39,7 @@ def listing_obstacle(profile: Profile) -> str | None:
     """Return why the jobs of a profile cannot be listed; None if they can."""
     spec = profile.spec
     if not spec.lists:
-        return f"{spec.title} has no list of jobs"
+        return f"{spec.title} cannot list jobs"
     if not any(_place_of(profile, listed) is not None or _listed_variable(profile, listed) for listed in spec.lists):
         needed = ", ".join(spec.lists[0].url.variables)
         return f"listing {spec.title} jobs needs {needed} in [profiles.{profile.name}.variables]"
@@ -151,7 +151,7 @@ async def _lists(
             if problem is not None:
                 return tuple(pages), problem, tuple(gaps)
             if not complete:
-                gaps.append(f"only the jobs of the first {len(values)} {variable.replace('_', ' ')}s were listed")
+                gaps.append(f"listed only the jobs of the first {len(values)} {variable.replace('_', ' ')}s")
     return tuple(pages), None, tuple(gaps)
 
 

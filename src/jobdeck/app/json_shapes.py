@@ -103,11 +103,11 @@ class WatchedObject(JobObject):
 
 
 class CancelObject(TypedDict):
-    """What came of a request to cancel a job. How the job is, only the job itself tells."""
+    """The outcome of a cancel request. Only the job's own response shows its state."""
 
     outcome: Annotated[
         Literal["accepted", "refused", "unknown", "not_sent"],
-        "`unknown`: the server may or may not have taken the request",
+        "`unknown`: the server may or may not have accepted the request",
     ]
     message: Annotated[str, "a description, with the server's own words"]
     sent_at: Annotated[Time | None, "when it was sent"]
@@ -117,9 +117,9 @@ class CancelObject(TypedDict):
 
 
 class CancelledObject(JobObject):
-    """A job after a request to cancel it, as its own response showed it. Written by `cancel`."""
+    """A job after a cancel request, according to its own response. Written by `cancel`."""
 
-    cancel: Annotated[CancelObject, "what came of the request"]
+    cancel: Annotated[CancelObject, "the outcome of the request"]
 
 
 class BudgetObject(TypedDict):

@@ -245,7 +245,7 @@ class StoreCoordinator:
                 return
             except StoreError as error:
                 # The store reports it as an incident; the cursor stays where it was.
-                _log.info("changes of others cannot be read: %s", error)
+                _log.info("cannot read other users' changes: %s", error)
 
     async def _exchange_focus(self) -> tuple[External, ...]:
         """Share the jobs on this screen, and return those on other screens if they have changed."""

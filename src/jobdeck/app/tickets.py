@@ -49,7 +49,7 @@ async def make_ticket(
                 await ticket_source(context, running.store, job, fresh, include_result=include_result, among=among)
             )
     if not sources:
-        raise TicketError("no job is selected" if not keys else "no data about this job any more")
+        raise TicketError("no job selected" if not keys else "data about this job is no longer available")
     return tickets_markdown(sources, note)
 
 

@@ -7,7 +7,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import Job, JobKey, Target
 
-READ_ONLY = "read-only: controlled by the jobdeck serve that shows this"
+READ_ONLY = "read-only view"
 
 
 class ViewerGroup:

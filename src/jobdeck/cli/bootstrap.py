@@ -26,7 +26,7 @@ def open_context(arguments: argparse.Namespace) -> AppContext:
         everyone=getattr(arguments, "team", False),
     )
     if getattr(arguments, "team", False) and context.settings.team is None:
-        raise ConfigError("--team needs a store that a team shares: see docs/team.md")
+        raise ConfigError("--team requires a team database: see docs/team.md")
     if not context.settings.profiles and not any(name in context.settings.profiles for name in built_in_names()):
         place = context.settings.path or default_path(os.environ)
         variables = ", or ".join(_variables(context.settings.apis.spec(name)) for name in automatic_names())

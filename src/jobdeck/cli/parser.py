@@ -1,8 +1,8 @@
 """The grammar of the command line, its help and examples."""
 
 import argparse
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from jobdeck import __version__
 from jobdeck.cli.suggestions import misplaced_command, suggest_command
@@ -24,9 +24,14 @@ targets:
                                        write ./FILE if the name could also be an ID
   PROFILE:-                            read from stdin; bare IDs belong to PROFILE
   (none)                               your saved watch list
-  --discover                           recent jobs listed by the APIs
-  --team                               what anybody of your team watches, from the store you share
-  --record FILE                        record the session to a new file, for jobdeck replay
+
+options without a command:
+  --discover                           show recent jobs listed by the APIs
+  --team                               show everything your team watches, from the team database
+  --batch NAME                         name the targets as a batch; without targets, show only that batch
+  --record FILE                        record the session to a new private file, for jobdeck replay
+  --config FILE                        read this configuration file
+  --no-store                           keep state in memory only; save nothing to disk
 
 examples:
   jobdeck demo                         try it: no key, no configuration
@@ -39,9 +44,18 @@ exit codes:
   129/130/143 hangup, interrupted, terminated, 141 broken pipe
 """
 
+_USAGE = "jobdeck [OPTION …] [TARGET …]\n       jobdeck COMMAND [OPTION …] [TARGET …]"
+
 
 class Parser(argparse.ArgumentParser):
     """Reports usage errors with control characters removed and anything that looks like an API key masked."""
+
+    def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Refuse unknown arguments with the usage of their command; argparse would show that of all commands."""
+        parsed, extra = super().parse_known_args(args, namespace)
+        if extra:
+            self.error(f"unrecognized arguments: {' '.join(extra)}")
+        return parsed, extra
 
     def error(self, message: str) -> NoReturn:
         """Exit with 2 and a usage line on stderr."""
@@ -55,7 +69,7 @@ def build_parser(*wanted: str) -> argparse.ArgumentParser:
     """
     parser = Parser(
         prog="jobdeck",
-        usage="jobdeck [--config FILE] [--no-store] [TARGET …]\n       jobdeck COMMAND [OPTION …] [TARGET …]",
+        usage=_USAGE,
         description="A terminal monitor for API jobs in flight: every job, every stage, every request ID.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -121,9 +135,16 @@ def _split_globals(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _command(
-    commands: "Commands", name: str, *, summary: str, description: str, example: str, settings: bool = True
+    commands: "Commands",
+    name: str,
+    *,
+    summary: str,
+    description: str,
+    example: str,
+    settings: bool = True,
+    saves: bool = True,
 ) -> argparse.ArgumentParser:
-    """Add a command; with `settings` it reads the configuration and the store."""
+    """Add a command; with `settings` it reads the configuration, and `saves` says whether it can save anything."""
     parser = commands.add_parser(
         name,
         help=summary,
@@ -133,12 +154,12 @@ def _command(
         allow_abbrev=False,
     )
     if settings:
-        _add_config(parser)
+        _add_config(parser, saves=saves)
     return parser
 
 
 def _add_open(commands: "Commands") -> None:
-    opened = commands.add_parser("open", allow_abbrev=False)
+    opened = commands.add_parser("open", prog="jobdeck", usage=_USAGE, allow_abbrev=False)
     add_open(opened)
     opened.add_argument("targets", nargs="*")
 
@@ -147,16 +168,18 @@ def add_open(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``jobdeck`` without a command."""
     _add_config(parser)
     parser.add_argument("--discover", action="store_true", help="show recent jobs listed by the APIs")
-    parser.add_argument("--team", action="store_true", help="show what anybody of your organization watches")
-    _add_batch(parser, "; without targets, show only these")
+    parser.add_argument("--team", action="store_true", help="show everything your team watches")
+    _add_batch(parser, "; without targets, show only that batch")
     _add_record(parser)
 
 
-def _add_config(parser: argparse.ArgumentParser) -> None:
+def _add_config(parser: argparse.ArgumentParser, *, saves: bool = True) -> None:
     parser.add_argument(
         "--config", type=_path, metavar="FILE", help="configuration file (default: $JOBDECK_CONFIG, or the user's)"
     )
-    parser.add_argument("--no-store", action="store_true", help="keep state in memory only; save nothing to disk")
+    # Every command takes it, for it may stand before one; where nothing is saved the help leaves it out.
+    no_store = "keep state in memory only; save nothing to disk" if saves else argparse.SUPPRESS
+    parser.add_argument("--no-store", action="store_true", help=no_store)
 
 
 def _add_batch(parser: argparse.ArgumentParser, without: str = "") -> None:
@@ -164,7 +187,7 @@ def _add_batch(parser: argparse.ArgumentParser, without: str = "") -> None:
         "--batch",
         metavar="NAME",
         type=_batch_name,
-        help=f"name these jobs, for batch:NAME in a filter{without}",
+        help=f"name the targets as a batch (filter with batch:NAME){without}",
     )
 
 
@@ -197,7 +220,7 @@ def _add_demo(commands: "Commands") -> None:
         type=_count,
         default=24,
         metavar="N",
-        help="number of jobs, 1 to 10000 (default: 24); from 100, a night's work",
+        help="number of jobs, 1 to 10000 (default: 24); 100 or more simulate a whole night",
     )
     demo.add_argument(
         "--seed", type=int, default=1, metavar="S", help="random seed; the same seed gives the same jobs (default: 1)"
@@ -250,8 +273,8 @@ def _add_wait(commands: "Commands") -> None:
         description="Wait until the API has reported how every target finished. A failed poll never ends the wait.",
         example="wait --timeout 30m --fail-fast - < ids.txt && ./import-results",
     )
-    wait.add_argument("--any", action="store_true", help="stop as soon as one has finished")
-    wait.add_argument("--fail-fast", action="store_true", help="stop as soon as one has failed")
+    wait.add_argument("--any", action="store_true", help="stop as soon as any job has finished")
+    wait.add_argument("--fail-fast", action="store_true", help="stop as soon as any job has failed")
     wait.add_argument(
         "--timeout",
         type=duration,
@@ -270,10 +293,11 @@ def _add_cancel(commands: "Commands") -> None:
         commands,
         "cancel",
         summary="cancel jobs, where the profile allows it",
-        description="Ask the API to cancel each target, then poll it once and print its state. Needs an API that can\n"
-        'cancel, allow = ["cancel"] in the profile, and a confirmation. No request is sent twice.\n'
+        description="Ask the API to cancel each target, then poll it once and print its state. No request is\n"
+        'sent twice. The API must support cancelling, the profile must have allow = ["cancel"], and you\n'
+        "must confirm.\n"
         "Exit code: 0 every request was accepted, 3 one was refused (already finished), 4 not allowed,\n"
-        "6 not found, 7 unknown whether the server accepted a request.",
+        "6 not found, 7 the server may or may not have accepted a request.",
         example="cancel 507f1f77bcf86cd799439000/507f1f77bcf86cd799439011",
     )
     cancel.add_argument("--yes", action="store_true", help="don't ask for confirmation")
@@ -286,7 +310,7 @@ def _add_discover(commands: "Commands") -> None:
         commands,
         "discover",
         summary="list recent jobs, watched or not",
-        description="List the newest jobs known to the APIs, watched or not. Use it to find an ID you have lost.",
+        description="List the newest jobs known to the APIs, watched or not. Use it to find an ID you lost.",
         example="discover --status failed --json | jq -r .id",
     )
     discover.add_argument("--profile", metavar="P", help="only this profile (default: all)")
@@ -322,6 +346,7 @@ def _add_history(commands: "Commands") -> None:
         summary="list saved jobs",
         description="List saved jobs, most recently active first.",
         example="history --json | jq -r 'select(.phase == \"failed\") | .id'",
+        saves=False,
     )
     history.add_argument("--profile", metavar="P", help="only this profile (default: all)")
     history.add_argument("--limit", type=_rows, default=100, metavar="N", help="maximum number of rows (default: 100)")
@@ -345,6 +370,7 @@ def _add_requests(commands: "Commands") -> None:
         summary="list every request sent, with its request ID",
         description="List requests, newest first: all of them, those for a target, or the one with a given request ID.",
         example="requests 3f7a1c2e-88b4-4d0e-a1f5-0c9e2b3d7f4a",
+        saves=False,
     )
     requests.add_argument("--profile", metavar="P", help="only this profile (default: all)")
     requests.add_argument("--limit", type=_rows, default=100, metavar="N", help="maximum number of rows (default: 100)")
@@ -372,13 +398,18 @@ def _add_store(commands: "Commands") -> None:
     store = _command(
         commands,
         "store",
-        summary="set up, describe or migrate the database that a team shares",
-        description="init sets up an empty PostgreSQL database for a team, status shows its schema and who is\n"
-        "connected, migrate brings it to the schema of this version. The database is that of [store]\n"
-        "in the configuration file, or JOBDECK_STORE_URL.",
+        summary="set up, inspect or migrate the team database",
+        description="Set up (init), inspect (status) or migrate the PostgreSQL database your team shares. Its URL\n"
+        "comes from [store] in the configuration file, or from JOBDECK_STORE_URL.",
         example="store init",
+        saves=False,
     )
-    store.add_argument("action", choices=("init", "status", "migrate"), metavar="init|status|migrate")
+    store.add_argument(
+        "action",
+        choices=("init", "status", "migrate"),
+        metavar="init|status|migrate",
+        help="create the tables, show schema and connections, or upgrade the tables to this version",
+    )
     store.add_argument("--json", action="store_true", help="print the status as one JSON object")
 
 
@@ -390,6 +421,7 @@ def _add_apis(commands: "Commands") -> None:
         description="List the APIs a profile can use: built in, or defined in the configuration file or in apis/\n"
         "next to it. With NAME, print the definition of that API.",
         example="apis NAME > ~/.config/jobdeck/apis/mine.toml",
+        saves=False,
     )
     apis.add_argument("name", nargs="?", metavar="NAME", help="print this definition instead of the list")
 
@@ -492,7 +524,7 @@ def _number(text: str, low: float, high: float, *, whole: bool = False) -> float
     except ValueError:
         value = low - 1
     if not low <= value <= high:
-        message = f"not a {'whole ' if whole else ''}number from {low:g} to {high:g}"
+        message = f"must be a {'whole ' if whole else ''}number from {low:g} to {high:g}"
         raise argparse.ArgumentTypeError(message)
     return value
 

@@ -11,14 +11,15 @@ _WORD = re.compile("[A-Za-z]+")
 _ALIKE = 0.75
 """Minimum `difflib` ratio: four letters with one wrong."""
 
-_STARTS_NONE = "jobdeck only watches jobs; it cannot start or cancel them"
+_STARTS_NONE = "jobdeck cannot start jobs; start them through the API and pass their IDs"
 _OF_OTHERS = MappingProxyType(
     {
-        **dict.fromkeys(("list", "ls"), "try jobdeck history (saved jobs) or jobdeck discover (jobs the APIs list)"),
+        **dict.fromkeys(("list", "ls"), "try jobdeck history for saved jobs, or jobdeck discover for recent ones"),
         **dict.fromkeys(("describe", "get", "info", "jobs", "ps", "show", "top"), "try jobdeck status"),
         **dict.fromkeys(("add", "open"), "run jobdeck TARGET… to open the screen"),
         **dict.fromkeys(("log", "logs", "tail"), "try jobdeck watch"),
-        **dict.fromkeys(("cancel", "create", "kill", "run", "start", "stop", "submit"), _STARTS_NONE),
+        **dict.fromkeys(("create", "run", "start", "submit"), _STARTS_NONE),
+        **dict.fromkeys(("abort", "kill", "stop"), "try jobdeck cancel"),
         **dict.fromkeys(("auth", "config", "configure", "init", "login", "setup"), "try jobdeck doctor"),
         **dict.fromkeys(("exit", "q", "quit"), "press q to quit the screen"),
         **dict.fromkeys(
@@ -46,7 +47,7 @@ def suggest_command(word: str, commands: Sequence[str]) -> str | None:
         if not meant:
             return None
         hint = f"did you mean {meant[0]!r}?"
-    return f"unknown command {word!r}; {hint} (if it is an ID, write PROFILE:{word})"
+    return f"unknown command {word!r}: {hint} (if it is an ID, write PROFILE:{word})"
 
 
 def misplaced_command(words: Sequence[str], commands: Sequence[str]) -> str | None:

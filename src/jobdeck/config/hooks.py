@@ -17,8 +17,8 @@ KEYS = MappingProxyType(
         "on": "the outcomes it runs for: `succeeded`, `partial`, `failed`, `cancelled` (default: all)",
         "profiles": "the profiles it runs for (default: all)",
         "once": (
-            "`me` (default): once for each person who watches the job; `team`: once for all who share a [database]"
-            "(team.md), by whoever's jobdeck sees the end first. Give such a hook to everyone"
+            "`me` (default): once per person watching the job; `team`: once per team sharing a [database](team.md), on "
+            "whichever jobdeck sees the job finish first. Configure a `team` hook for every member"
         ),
     }
 )

@@ -40,9 +40,9 @@ TOP_KEYS = MappingProxyType(
         "profiles": "one table per profile, `[profiles.NAME]`",
         "providers": "one table per API of your own, `[providers.NAME]`; or a file `apis/NAME.toml` next to this one",
         "hooks": "programs to run when jobs finish, `[[hooks]]`",
-        "keys": "programs that keys of the screen run with the selected jobs, `[keys]`",
-        "store": "the store that a team shares, `[store]`",
-        "me": "who you are in it, `[me]`",
+        "keys": "your own keys on the screen, which run programs on the selected jobs, `[keys]`",
+        "store": "the team database, `[store]`",
+        "me": "your name in the team database, `[me]`",
         "mouse": "whether the screen uses the mouse (ctrl+t toggles it; default: true, except in GNU screen)",
     }
 )
@@ -405,7 +405,7 @@ def _allowed(spec: ApiSpec, body: Mapping[str, object], where: str) -> frozenset
         hint = did_you_mean(unknown, ACTIONS) or f" (known: {', '.join(ACTIONS)})"
         raise ConfigError(f"{where}: allow: unknown action {one_line(unknown, 80)}{hint}")
     if CANCEL in named and not spec.cancel:
-        raise ConfigError(f"{where}: allow: {spec.title} has no way to cancel jobs")
+        raise ConfigError(f"{where}: allow: {spec.title} cannot cancel jobs")
     return frozenset(named)
 
 

@@ -18,15 +18,15 @@ from jobdeck.http.secret import MalformedSecretError, Secret
 
 STORE_KEYS = MappingProxyType(
     {
-        "url": "the PostgreSQL database of a team, `postgresql://…`, by reference: `env:NAME`, `file:PATH` or "
-        "`keyring:SERVICE/USER` (default: `JOBDECK_STORE_URL`, else a SQLite file of your own)",
-        "when_store_is_down": '`"wait"`: send nothing while the database is away; `"local"`: go on with your share of '
-        'the rate limit (default: `"wait"`)',
+        "url": "the PostgreSQL database of the team, `postgresql://…`, by reference: `env:NAME`, `file:PATH` or "
+        "`keyring:SERVICE/USER` (default: `JOBDECK_STORE_URL`, else your own SQLite file)",
+        "when_store_is_down": '`"wait"`: send nothing while the database is unreachable; `"local"`: continue with your '
+        'share of the rate limit (default: `"wait"`)',
     }
 )
 """The keys of ``[store]``, with explanations for the reference."""
 
-ME_KEYS = MappingProxyType({"name": "your name in a store that a team shares (default: your login)"})
+ME_KEYS = MappingProxyType({"name": "your name in the team database (default: your login)"})
 """The keys of ``[me]``."""
 
 _NAME = re.compile(r"[\w.@ +-]{1,64}")

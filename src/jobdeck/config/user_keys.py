@@ -11,8 +11,8 @@ from jobdeck.domain.text import did_you_mean, one_line
 
 KEYS = MappingProxyType(
     {
-        "run": "the program and its arguments, as a list: no shell is involved; `~` in the program is expanded",
-        "label": "what the help and the palette call it; default: the name of the program",
+        "run": "the program and its arguments, as a list (no shell is involved; `~` in the program path is expanded)",
+        "label": "its name in the help and the palette (default: the name of the program)",
     }
 )
 """The settings of a key, with explanations for the reference."""
@@ -42,7 +42,9 @@ def read_user_keys(raw: object, where: str) -> tuple[UserKey, ...]:
 
 def _user_key(name: str, item: Mapping[str, object], where: str) -> UserKey:
     if not _KEY.fullmatch(name):
-        raise ConfigError(f"{where}: must be a letter, a digit, f1 to f12, or one with ctrl+ or alt+, such as ctrl+o")
+        raise ConfigError(
+            f"{where}: must be a letter, a digit or f1 to f12, optionally with ctrl+ or alt+, such as ctrl+o"
+        )
     for key in item:
         if key not in KEYS:
             hint = did_you_mean(key, KEYS) or f" (known: {', '.join(KEYS)})"
@@ -50,5 +52,5 @@ def _user_key(name: str, item: Mapping[str, object], where: str) -> UserKey:
     run = read_program(item, where)
     label = item.get("label", run[0].rsplit("/", 1)[-1])
     if not isinstance(label, str) or not label.strip():
-        raise ConfigError(f"{where}: label must be text that is not empty")
+        raise ConfigError(f"{where}: label must be a non-empty string")
     return UserKey(name, run, one_line(label.strip(), LONGEST_LABEL))

@@ -75,7 +75,7 @@ def utf8_size(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
-def close_matches(word: str, known: Iterable[str], likeness: float = 0.6) -> list[str]:
+def close_matches(word: str, known: Iterable[str], likeness: float = 0.65) -> list[str]:
     """Return the word of `known` most similar to `word`, if any; `likeness` is the least ratio of `difflib`, 0 to 1."""
     import difflib  # noqa: PLC0415 - needed only after a mistake
 

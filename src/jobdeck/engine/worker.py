@@ -271,9 +271,9 @@ class ProfileWorker:
         """Return why no request is sent until a person acts or a cooldown ends; None if only the rate limit counts."""
         quota = self.scheduler.quota(now.mono)
         if quota.paused:
-            return Problem(ProblemKind.PERMISSION, "polling is paused: resume it (p), then cancel again")
+            return Problem(ProblemKind.PERMISSION, "polling is paused: press p to resume, then cancel again")
         if self.halt is not None:
-            message = f"{self.halt.kind.label}, polling stopped: run jobdeck doctor, press R, then cancel again"
+            message = f"{self.halt.kind.label}, polling stopped: run `jobdeck doctor`, press R, then cancel again"
             return replace(self.halt, message=message)
         if quota.blocked_until is not None:
             return cooldown_problem(now.later(quota.blocked_until - now.mono))

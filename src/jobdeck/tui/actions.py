@@ -51,7 +51,9 @@ class Action:
 
 
 _LIST = (
-    Action("mark", ("space",), "space", "select", "select and move on; keys then act on all selected", Group.LIST),
+    Action(
+        "mark", ("space",), "space", "select", "select and move down; keys then act on the whole selection", Group.LIST
+    ),
     Action(
         "mark_all", ("M",), "M", "select all", "select all shown, or clear the selection", Group.LIST, also="none mark"
     ),
@@ -63,17 +65,19 @@ _LIST = (
         ("f",),
         "f",
         "problems only",
-        "only problems (failed, stalled, unreachable, partial), or all",
+        "toggle problems only (failed, stalled, unreachable, not found, partial)",
         Group.LIST,
         also="errors problems",
     ),
-    Action("same_error", ("equals_sign",), "=", "same error", "only jobs that failed with the same error", Group.LIST),
+    Action(
+        "same_error", ("equals_sign",), "=", "same error", "show only jobs that failed with the same error", Group.LIST
+    ),
     Action(
         "next_error",
         ("e",),
         "e",
         "by error",
-        "only jobs that failed with the most common error; again: the next one",
+        "show only jobs with the most common error; press again for the next",
         Group.LIST,
     ),
     Action(
@@ -81,7 +85,7 @@ _LIST = (
         ("b",),
         "b",
         "groups",
-        "group by reason, kind, profile, stage or batch; tickets and acknowledgements for a whole group",
+        "group by reason, kind, profile, stage or batch; create a ticket for a group or acknowledge it",
         Group.LIST,
     ),
     Action(
@@ -97,8 +101,8 @@ _LIST = (
         "newest_failure",
         ("exclamation_mark",),
         "!",
-        "newest failure",
-        "jump to the newest failure; again: the previous one",
+        "latest failure",
+        "jump to the latest failure; press again for the one before",
         Group.LIST,
     ),
     Action("sort", ("s",), "s", "sort", "sort by the next column (or click its heading)", Group.LIST),
@@ -120,8 +124,10 @@ _LIST = (
         Group.LIST,
         also="save csv json markdown",
     ),
-    Action("views", ("v",), "v", "views", "saved views: v 1 shows the first, s saves this one", Group.LIST, "bookmark"),
-    Action("wide", ("ctrl+w",), "ctrl+w", "wide", "every column and whole IDs, or what suits the width", Group.LIST),
+    Action(
+        "views", ("v",), "v", "views", "saved views: 1–9 opens one, s saves the current one", Group.LIST, "bookmark"
+    ),
+    Action("wide", ("ctrl+w",), "ctrl+w", "wide", "toggle all columns and full IDs", Group.LIST),
 )
 
 _JOB = (
@@ -160,7 +166,7 @@ _JOB = (
         ("m",),
         "m",
         "acknowledge",
-        "acknowledge, which moves it to the bottom; unacknowledge",
+        "acknowledge (moves it to the bottom) or unacknowledge",
         Group.JOB,
         also="mute snooze",
         changes=True,
@@ -184,7 +190,7 @@ _JOB = (
         ("ctrl+x",),
         "ctrl+x",
         "cancel",
-        "cancel at the server, after a confirmation (if the profile allows it)",
+        "cancel the remote job, with confirmation (if the profile allows it)",
         Group.JOB,
         also="abort kill stop",
         changes=True,
@@ -194,7 +200,7 @@ _JOB = (
         ("u",),
         "u",
         "undo",
-        "undo d, m, w, space, M, a cleared filter or a removed view; again: earlier ones",
+        "undo d, m, w, W, space, M, clearing a filter or removing a view; repeat to go further back",
         Group.JOB,
     ),
 )
@@ -222,7 +228,7 @@ _GENERAL = (
         ("D",),
         "D",
         "discover",
-        "list what your APIs started lately, and add some of it",
+        "list recent jobs from your APIs and add some",
         Group.GENERAL,
         also="recent new import",
         changes=True,
@@ -264,7 +270,7 @@ _GENERAL = (
         ("ctrl+t",),
         "ctrl+t",
         "mouse",
-        "use the mouse here, or let the terminal select text",
+        "toggle the mouse (off: the terminal selects text)",
         Group.GENERAL,
     ),
     Action("help", ("question_mark", "f1"), "?", "help", "show this help (f1 where ? is text)", Group.GENERAL, "keys"),
@@ -273,15 +279,20 @@ _GENERAL = (
 )
 
 _PANES = (
+    Action("open", ("enter",), "enter", "open", "open the job, then its trace; open a request or a value", Group.PANES),
     Action(
-        "open", ("enter",), "enter", "open", "to the job, to its trace; an exchange or a value in full", Group.PANES
+        "back",
+        ("escape",),
+        "esc",
+        "back",
+        "back to the list; in the list: clear the filter, then the selection",
+        Group.PANES,
     ),
-    Action("back", ("escape",), "esc", "back", "back to the list; there: clear the filter, the selection", Group.PANES),
     Action("next_pane", ("tab",), "tab", "next pane", "next pane (shift+tab: previous)", Group.PANES),
     Action("previous_pane", ("shift+tab",), "shift+tab", "previous pane", "previous pane", Group.PANES),
     Action("zoom", ("z",), "z", "zoom", "maximize the pane, or restore it", Group.PANES, also="full screen"),
-    Action("grow", ("greater_than_sign",), ">", "larger list", "more room for the list, or drag the line", Group.PANES),
-    Action("shrink", ("less_than_sign",), "<", "smaller list", "more room for the job", Group.PANES, also="split"),
+    Action("grow", ("greater_than_sign",), ">", "larger list", "enlarge the list (or drag the divider)", Group.PANES),
+    Action("shrink", ("less_than_sign",), "<", "smaller list", "shrink the list", Group.PANES, also="split"),
 )
 
 _MOVE = (
@@ -297,8 +308,10 @@ _MOVE = (
 
 _REPLAY = (
     Action("play", ("p",), "p", "play", "play or pause", Group.REPLAY),
-    Action("step", ("full_stop",), ".", "step", "pause at the next response or change", Group.REPLAY),
-    Action("step_back", ("comma",), ",", "step back", "pause at the previous response or change", Group.REPLAY),
+    Action("step", ("full_stop",), ".", "step", "step to the next response or change (pauses)", Group.REPLAY),
+    Action(
+        "step_back", ("comma",), ",", "step back", "step back to the previous response or change (pauses)", Group.REPLAY
+    ),
     Action("faster", ("plus",), "+", "faster", "play faster, up to 240 times", Group.REPLAY),
     Action("slower", ("minus",), "-", "slower", "play slower, down to a quarter", Group.REPLAY),
     Action("go_to", ("at",), "@", "go to", "jump to a time: 14:02, 14:02:30, +5m, -30s, 50%", Group.REPLAY),

@@ -81,7 +81,7 @@ class JobdeckApp(TerminalApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "quit", show=False, priority=True),
         Binding("ctrl+t", "mouse", "mouse", show=False, priority=True),
-        Binding("x", "dismiss_hint", "hide hint", show=False),
+        Binding("x", "dismiss_hint", "hide tip", show=False),
     ]
 
     def __init__(

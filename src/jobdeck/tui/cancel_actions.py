@@ -48,7 +48,7 @@ class CancelActions:
         """Open the dialog that confirms the cancelling; `run` starts the coroutine that sends the requests."""
         engine = self._state.controls
         if engine is None or self._state.paused:
-            self._say(NOT_OPEN if engine is None else "polling is paused: p resumes it, then cancel", True)
+            self._say(NOT_OPEN if engine is None else "polling is paused: press p to resume, then cancel again", True)
             return
         rows = [row for key in keys if (row := self._state.table.row(key)) is not None]
         obstacles = {row.job.key: engine.cancel_obstacle(row.job.key) for row in rows}
@@ -64,7 +64,7 @@ class CancelActions:
             self._on_confirmed()
             run(self._cancel_all(chosen))
 
-        await self._push(CancelScreen(possible, left_out and f"left out: {left_out}", confirmed))
+        await self._push(CancelScreen(possible, left_out and f"skipped: {left_out}", confirmed))
 
     async def _cancel_all(self, keys: Sequence[JobKey]) -> None:
         engine = self._state.controls

@@ -206,7 +206,7 @@ class ClipboardService:
             await self.save(text, what)
             return False
         except ClipboardError as error:
-            self._say(f"{what} not sent to the clipboard: {error}\n{_shown(text)}\nC to view it", True)
+            self._say(f"{what} not sent to the clipboard: {error}\n{_shown(text)}\nC to view", True)
             return False
         self._say(f"{_shown(text)}\n{what} sent to clipboard ({way}) · C to view", False)
         return True

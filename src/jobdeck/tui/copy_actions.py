@@ -37,12 +37,12 @@ class NothingToCopy:
 def id_of_job(job: Job | None) -> Copyable | NothingToCopy:
     """Return the ID of the response that showed a job's end, or else of its newest exchange, and say which it is."""
     if job is None:
-        return NothingToCopy("no job is selected")
+        return NothingToCopy("no job selected")
     if job.support_id is None:
         if job.http_status is not None:
-            return NothingToCopy("no request ID: the latest response had none")
+            return NothingToCopy("no request ID in the latest response")
         if job.observed is not None:
-            return NothingToCopy("no request ID: the latest request got no response")
+            return NothingToCopy("no request ID: no response to the latest request")
         if job.problem is not None:
             return NothingToCopy(f"no request ID yet: {job.problem.kind.label}")
         return NothingToCopy("no request ID yet: waiting for the first response")
@@ -59,7 +59,7 @@ def ids_of_jobs(jobs: Sequence[Job]) -> Copyable | NothingToCopy:
         return id_of_job(jobs[0])
     found = [one.text for job in jobs if isinstance(one := id_of_job(job), Copyable)]
     if not found:
-        return NothingToCopy("none of these jobs has a request ID" if jobs else "no job is selected")
+        return NothingToCopy("none of these jobs has a request ID" if jobs else "no job selected")
     kind = "request ID" if all(job.support_ids[0] for job in jobs if job.support_id) else "request or trace ID"
     without = len(jobs) - len(found)
     missing = f" ({humanize.pluralize(without, 'job')} without)" if without else ""
@@ -70,8 +70,8 @@ def id_of_exchange(exchange: Exchange) -> Copyable | NothingToCopy:
     """Return the ID of one exchange."""
     if exchange.support_id is None:
         if exchange.http_status is None:
-            return NothingToCopy("no request ID: this request got no response")
-        return NothingToCopy("no request ID: this response had none")
+            return NothingToCopy("no request ID: no response")
+        return NothingToCopy("no request ID in the response")
     kind = "request ID" if exchange.request_id else "trace ID (this API has no request ID)"
     return Copyable(
         one_line(exchange.support_id, CELL_LIMIT), f"{kind} of the poll at {humanize.format_time(exchange.started.us)}"

@@ -12,7 +12,7 @@ from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.render.tabs import Tab
 
 PAUSED = "queued until polling is resumed (p)"
-NOT_OPEN = "still opening: try again in a moment"
+NOT_OPEN = "still starting, try again in a moment"
 
 
 class EngineActions:
@@ -76,7 +76,7 @@ class EngineActions:
     def add(self, targets: Sequence[Target]) -> tuple[bool, str]:
         """Watch targets; returns whether they are watched, and the message."""
         if self._state.controls is None:
-            return False, "not added: the engine is not open yet"
+            return False, "not added: still starting"
         if len(targets) > 1:
             # Targets that were pasted together form one batch.
             batch = f"pasted {humanize.format_datetime(self._clock.now().us)[5:16]}"
@@ -88,7 +88,7 @@ class EngineActions:
         if errors:
             return False, f"not added: {errors[0]}"
         again = len(targets) - len(new)
-        return True, f"{humanize.pluralize(len(new), 'job')} added" + (f", {again} watched already" if again else "")
+        return True, f"{humanize.pluralize(len(new), 'job')} added" + (f", {again} already watched" if again else "")
 
     def _next_probes(self, profiles: Container[str] | None = None) -> str:
         """Return when unreachable profiles are tried next, all or only some; empty if none is unreachable."""

@@ -34,7 +34,7 @@ class ErrorGroups:
         """Show only the jobs that failed with the same error as this one."""
         found = self._state.failure_groups.group_of(key) if key is not None else None
         if found is None:
-            return "nothing to group by: this job has no error"
+            return "this job has no error"
         self._pane.replace_filter(same_error_filter(found.fingerprint))
         return ""
 
@@ -70,7 +70,7 @@ class ErrorGroups:
         if len(ours) == len(keys):
             return keys, ""
         others = humanize.pluralize(len(keys) - len(ours), "job")
-        return ours, f"{others} from another API skipped: select one, then press Y for their ticket"
+        return ours, f"{others} from another API skipped; to create their ticket, select one and press Y"
 
     @property
     def _filters(self) -> list[str]:

@@ -45,7 +45,7 @@ class BodySaver:
         if job is not None and controls is not None and _is_incomplete(job, body):
             await self._download(job, controls)
         elif job is None or body is None:
-            self._notify("no response body to save yet" + ("" if controls is None else ": r refreshes"), False)
+            self._notify("no response body to save yet" + ("" if controls is None else " (r to refresh)"), False)
         else:
             try:
                 text = body.decode("utf-8", "replace")
@@ -64,7 +64,7 @@ class BodySaver:
         missing = humanize.describe_dropped_result(job.dropped_result) or humanize.describe_evicted_result(
             job.evicted_result
         )
-        self._notify(f"saving {job.key.id}, whose {missing}", False)
+        self._notify(f"saving the response of {job.key.id} ({missing})", False)
         try:
             problem = await controls.download(job.key, file.write)
         except BaseException:

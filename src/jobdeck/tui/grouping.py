@@ -24,11 +24,7 @@ class GroupBy(StrEnum):
     BATCH = "batch"
 
 
-REASONS = {
-    STALLED: "no change for longer than usual",
-    UNREACHABLE: "no answer",
-    NOT_FOUND: "the server does not know the job",
-}
+REASONS = {STALLED: "no change for longer than usual", UNREACHABLE: "no response", NOT_FOUND: "job not found"}
 NO_STAGE = "no stage"
 NO_BATCH = "added alone"
 

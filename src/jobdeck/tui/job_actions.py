@@ -131,19 +131,19 @@ class JobActions:
         keys = self.marked_or_selected
         running = [key for key in keys if (job := self._state.job(key)) is not None and not job.terminal]
         if not running:
-            return "already finished" if keys else "no job is selected"
+            return "already finished" if keys else "no job selected"
         before = self._notifications.state
         said = self._notifications.toggle(running)
         if self._notifications.state != before:
-            self._undo.push(f"notifications of {_subject(running)} as before", lambda: self._restore(before))
+            self._undo.push(f"notifications restored for {_subject(running)}", lambda: self._restore(before))
         return said
 
     def notify_all(self) -> str:
         """Toggle notifications of every job that finishes."""
         before = self._notifications.state
         on = self._notifications.toggle_all()
-        self._undo.push("notifications as before", lambda: self._restore(before))
-        return "you'll be notified whenever a job finishes" if on else "you'll be notified only of the jobs you picked"
+        self._undo.push("notifications restored", lambda: self._restore(before))
+        return "you'll be notified whenever a job finishes" if on else "you'll be notified only for jobs chosen with w"
 
     def undo(self) -> tuple[str, bool]:
         """Undo the latest change; returns the message, and whether undoing failed."""
@@ -170,7 +170,7 @@ class JobActions:
             if selected is not None:
                 self._jobs.select(selected)
 
-        self._undo.push("marks restored", undo)
+        self._undo.push("selection restored", undo)
 
     @property
     def chosen_jobs(self) -> list[Job]:

@@ -106,22 +106,26 @@ def _keyed(key: str, operator: str, value: str, term: str) -> tuple[Test | None,
         empty = term.endswith('""')
         return (lambda job, state, _: not any(read(job, state))) if empty else None, None
     wanted = value.casefold()
+    complaint = _unknown_state(wanted, _STATES[key], exact=operator == "=") if key in _STATES else None
     if ELLIPSIS in wanted:
         shortened = _shortened(wanted)
         return (lambda job, state, _: any(shortened.search(text.casefold()) for text in read(job, state))), None
     if operator == "=":
-        return (lambda job, state, _: any(wanted == text.casefold() for text in read(job, state))), None
+        return (lambda job, state, _: any(wanted == text.casefold() for text in read(job, state))), complaint
     options = [option for option in wanted.split(",") if option]
-    return (lambda job, state, _: any(o in text.casefold() for text in read(job, state) for o in options)), (
-        _unknown_phase(options) if key == "phase" else None
-    )
+    return (lambda job, state, _: any(o in text.casefold() for text in read(job, state) for o in options)), complaint
 
 
-def _unknown_phase(options: Iterable[str]) -> str | None:
-    known = [phase.value for phase in Phase]
-    shown = [state.word for state in ALL_STATES]
-    unknown = [option for option in options if not any(option in word for word in (*known, *shown))]
-    return f"unknown state {one_line(unknown[0], MAX_QUOTED)}: use {' '.join(known)}" if unknown else None
+_SHOWN = tuple(state.word for state in ALL_STATES)
+_STATES = {"state": _SHOWN, "phase": (*_SHOWN, *(phase.value for phase in Phase))}
+"""The values that a key can have, for keys with a closed set of them."""
+
+
+def _unknown_state(wanted: str, known: Iterable[str], *, exact: bool) -> str | None:
+    """Return a warning about the first state that no job can have; None when every one is known."""
+    options = [wanted] if exact else [option for option in wanted.split(",") if option]
+    unknown = [one for one in options if not any(one == word if exact else one in word for word in known)]
+    return f"unknown state {one_line(unknown[0], MAX_QUOTED)}: use {', '.join(_SHOWN)}" if unknown else None
 
 
 def _measured(key: str, operator: str, value: str) -> tuple[Test | None, str | None]:
@@ -323,7 +327,7 @@ class ListFilter:
         if self._filter.warnings:
             spans.append((f"  {self._filter.warnings[0]}", Role.WARN))
         else:
-            keys = (("esc", Role.KEY), (" shows all", Role.DIM))
+            keys = (("esc", Role.KEY), (" clears", Role.DIM))
             spans += [("  ", Role.DIM), *keys]
         return tuple(spans)
 

@@ -147,7 +147,7 @@ class EndNotifications:
     def toggle(self, keys: Sequence[JobKey]) -> str:
         """Toggle notifications of these jobs, off if they are on for all of them; returns the message to show."""
         if self.state.all:
-            return "you'll be notified of every job: W turns that off"
+            return "already notifying for every job (W turns it off)"
         subject = elide_middle(keys[0].id, 40) if len(keys) == 1 else pluralize(len(keys), "job")
         chosen = set(keys)
         if chosen <= self.state.wanted:

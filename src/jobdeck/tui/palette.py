@@ -49,11 +49,11 @@ class ActionCommands(Provider):
                 run = partial(self.screen.run_action, action.name)
                 yield action.label, f"{action.shown}: {action.help}", run, action.also
         for one in self._program_keys:
-            yield one.label, f"{one.key}: your own", self._run(f"program('{one.key}')"), ""
+            yield one.label, f"{one.key}: runs your program", self._run(f"program('{one.key}')"), ""
         for number, tab in enumerate(Tab, 1):
-            yield f"{tab} tab".lower(), f"{number}: of the selected job", self._run(f"tab('{number}')"), ""
+            yield f"{tab} tab".lower(), f"{number}: show this tab of the job", self._run(f"tab('{number}')"), ""
         for column in self._columns:
-            text = "sort by urgency" if column is Name.STATE else "sort by this column; again: reverse"
+            text = "sort by urgency" if column is Name.STATE else "sort by this column; press again to reverse"
             yield f"sort by {column}", text, self._run(f"sort_by('{column}')"), ""
         yield "reverse", "reverse the sort order", self._run("reverse"), "sort order"
         for name, theme in THEMES.items():

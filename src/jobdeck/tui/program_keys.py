@@ -39,8 +39,8 @@ class ProgramKeys:
         if one is None or self._controls is None:
             return ""
         if not jobs:
-            return "no job is selected"
+            return "no job selected"
         if not self._controls.run_program(key, jobs):
-            return "still opening: try again in a moment"
+            return "still starting, try again in a moment"
         subject = elide_middle(jobs[0].key.id, 40) if len(jobs) == 1 else humanize.pluralize(len(jobs), "job")
         return f"{one.label}: started for {subject}"

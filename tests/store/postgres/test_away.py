@@ -69,7 +69,7 @@ async def test_nothing_is_granted_while_it_is_away_and_an_answer_waits_for_it(
         await store.claim([poll_request(KEY)])
     assert store.degraded is not None
     assert store.degraded.kind is NoticeKind.AWAY
-    assert "Nothing is polled until it is back" in store.degraded.message
+    assert "Polling is paused until it is reachable" in store.degraded.message
     assert not answering.done()
     server.start()
     await back(store)

@@ -86,7 +86,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 def _configuration(context: AppContext) -> Check:
     settings = context.settings
-    origin = str(settings.path) if settings.path is not None else f"the environment (no {default_path(os.environ)})"
+    origin = (
+        str(settings.path)
+        if settings.path is not None
+        else f"environment variables ({default_path(os.environ)} does not exist)"
+    )
     profiles = ", ".join(_describe_profile(settings, name) for name in settings.profiles)
     if settings.notices:
         return Check("configuration", Verdict.WARNING, f"{'; '.join(settings.notices)}; profiles: {profiles}")
@@ -159,7 +163,7 @@ async def _check_request(context: AppContext, arguments: argparse.Namespace, nam
     if exchange.problem is not None:
         return [_unanswered(name, origin, exchange.problem)]
     trail = f", request {exchange.support_id}" if exchange.support_id else ""
-    found = f"{origin} answered {exchange.http_status} in {exchange.duration * 1000:.0f} ms{trail}"
+    found = f"{origin} responded with {exchange.http_status} in {exchange.duration * 1000:.0f} ms{trail}"
     checks = [Check(f"{name}: request", Verdict.OK, found), await _limits(context, arguments, name, windows)]
     if exchange.clock_offset is not None:
         checks.append(_clock(name, exchange.clock_offset))
@@ -206,11 +210,11 @@ async def _limits(
         ours = f"{documented}/min documented"
     async with open_store_for(arguments, context.settings) as store:
         limits = {bucket: await store.limit(name, bucket) for bucket in (POLL, LIST)}
-    in_force = {bucket: limit for bucket, limit in limits.items() if limit is not None}
+    in_effect = {bucket: limit for bucket, limit in limits.items() if limit is not None}
     shared = (
-        "; in force: " + ", ".join(f"{bucket} {limit}/min" for bucket, limit in in_force.items()) if in_force else ""
+        "; in effect: " + ", ".join(f"{bucket} {limit}/min" for bucket, limit in in_effect.items()) if in_effect else ""
     )
-    return Check(f"{name}: limits", Verdict.OK, f"{ours}; server announces {announced or 'no limit'}{shared}")
+    return Check(f"{name}: limits", Verdict.OK, f"{ours}; server reports {announced or 'no limit'}{shared}")
 
 
 def _per(window: RateWindow) -> str:
@@ -222,7 +226,7 @@ def _left(window: RateWindow) -> str:
 
 
 def _clock(name: str, offset: float) -> Check:
-    found = f"the server's clock is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} ours"
+    found = f"the server's clock is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} this machine's"
     return Check(f"{name}: clock", Verdict.OK if abs(offset) <= CLOCK_TOLERANCE else Verdict.WARNING, found)
 
 
@@ -262,7 +266,7 @@ def _terminal() -> Iterator[Check]:
     else:
         yield Check("terminal", Verdict.WARNING, f"no usable terminal (TERM={term or 'unset'}); headless commands work")
     yield Check("clipboard", Verdict.OK, clipboard.describe_clipboard(os.environ))
-    yield Check("notices", Verdict.OK, notifications.describe_notifications(os.environ))
+    yield Check("notifications", Verdict.OK, notifications.describe_notifications(os.environ))
 
 
 def _colours(term: str) -> str:

@@ -76,6 +76,6 @@ def _row(job: Job, now: Instant) -> tuple[str, ...]:
 async def _purge(store: Store, before_us: int, days: float) -> None:
     gone = await store.purge(before_us)
     log(
-        f"deleted {gone.jobs} jobs, {gone.exchanges} requests and {gone.observations} observations"
-        f" older than {days:g} days"
+        f"deleted {humanize.pluralize(gone.jobs, 'job')}, {humanize.pluralize(gone.exchanges, 'request')} and"
+        f" {humanize.pluralize(gone.observations, 'observation')} older than {days:g} days"
     )

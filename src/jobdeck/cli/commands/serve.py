@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     output, errors = sys.stdout, sys.stderr
 
     def print_url(url: str) -> None:
-        errors.write("jobdeck: anyone on this machine who has this URL can watch; nobody can change anything\n")
+        errors.write("jobdeck: anyone on this machine with this URL can watch (read-only)\n")
         errors.flush()
         output.write(f"{url}\n")
         output.flush()

@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     settings = read_settings(arguments)
     if settings.team is None:
         place = settings.path or default_path(os.environ)
-        raise ConfigError(f"no store of a team is configured: set JOBDECK_STORE_URL, or url under [store] in {place}")
+        raise ConfigError(f"no team database configured: set JOBDECK_STORE_URL, or url under [store] in {place}")
     url = settings.team.url(os.environ)
     action = _ACTIONS[arguments.action]
     try:

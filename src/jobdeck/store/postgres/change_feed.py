@@ -107,7 +107,7 @@ class Doorbell:
                     # then wait until they end.
                     await connection.fetchval(f"SELECT pg_try_advisory_lock({LOCK_CLASS}, {self._client})")
             except (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-                _log.info("not listening for changes of others: %s", error)
+                _log.info("not listening for other users' changes: %s", error)
                 continue
             lost, self._connection = self._connection, connection
             if lost is not None:

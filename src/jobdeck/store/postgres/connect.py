@@ -214,7 +214,7 @@ class Server:
             translated = translate_error(error, self.address)
             self.away = StoreUnavailableError(str(translated))
             self._back.clear()
-            _log.warning("the team's store is away: %s", self.away)
+            _log.warning("team database unreachable: %s", self.away)
             self._returning = asyncio.get_running_loop().create_task(self._return())
             self.on_change()
         return self.away
@@ -264,7 +264,7 @@ def translate_error(error: Exception, address: ServerAddress) -> StoreError:
         case _ if isinstance(error, _AWAY):
             return StoreUnavailableError(f"cannot reach {where}: {_words(error)}")
         case ValueError():
-            return StoreIOError("the URL of the store is not valid: postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+            return StoreIOError("the team database URL is not valid: postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
         case _:
             return StoreIOError(f"{where}: {_words(error)}")
 

@@ -21,7 +21,7 @@ _ADD_CLIENT = (
 )
 
 NO_NOTIFICATIONS = (
-    "the team's store sends no notifications (a pooler in transaction mode?): changes of others are seen every 2 s"
+    "the team database sends no notifications (a pooler in transaction mode?): checking for changes every 2 s"
 )
 
 

@@ -513,14 +513,14 @@ class PostgresStore:
         if away is not None:
             self._incident = self._notice(away)
             return
-        self._incident = Notice(NoticeKind.RETURNED, "the team's store is back")
+        self._incident = Notice(NoticeKind.RETURNED, "team database reachable again")
         if self._share is not None and self._share.unrecorded:
             self._begin(self._record_share(self._share))
 
     def _notice(self, away: StoreUnavailableError) -> Notice:
-        meanwhile = "Nothing is polled until it is back"
+        meanwhile = "Polling is paused until it is reachable"
         if self._share is not None:
-            meanwhile = f"Polling with 1/{self._share.clients} of the rate limit until it is back"
+            meanwhile = f"Polling with 1/{self._share.clients} of the rate limit until it is reachable"
         return Notice(NoticeKind.AWAY, f"{away}. {meanwhile}", reason=str(away))
 
     async def _record_share(self, share: LocalShare) -> None:

@@ -81,14 +81,14 @@ def next_step(job: Job, outlook: ScheduleInfo, now: Instant) -> str:
     if job.terminal:
         return ""
     if outlook.halted is not None:
-        return f"polling of {job.key.profile} stopped until its API key is fixed: run jobdeck doctor"
+        return f"polling of {job.key.profile} stopped until its API key is fixed: run `jobdeck doctor`"
     if outlook.paused:
         return "paused" if outlook.read_only else "paused (p resumes)"
     attempt = f"attempt {job.failures + 1}, " if job.failures else ""
     wait_until = job.problem.retry_at_us if job.problem is not None else None
     if wait_until is not None and wait_until > now.us:
         left = humanize.format_duration((wait_until - now.us) / 1e6)
-        return f"waiting {left} as asked, until {humanize.format_recent(wait_until, now)}"
+        return f"waiting {left} as the server asked, until {humanize.format_recent(wait_until, now)}"
     if outlook.plan is None:
         return ""
     due = outlook.plan.due
@@ -98,7 +98,8 @@ def next_step(job: Job, outlook: ScheduleInfo, now: Instant) -> str:
         return f"{attempt}no request before {humanize.format_recent(until.us, now)}: {why}"
     seconds = due - now.mono
     if outlook.past:
-        return f"{attempt}next poll came {f'{humanize.format_duration(seconds)} later' if seconds >= 1 else 'at once'}"
+        followed = f"{humanize.format_duration(seconds)} later" if seconds >= 1 else "immediately"
+        return f"{attempt}next poll followed {followed}"
     return (
         f"{attempt}next poll in {humanize.format_duration(seconds)}"
         if seconds >= 1
@@ -110,9 +111,9 @@ def support_lines(job: Job, now: Instant, width: int) -> list[Line]:
     """Return the ID that support asks for, or why there is none; then the latest ID and that of the 202 response."""
     if job.support_id is None:
         if job.http_status is not None:
-            text = "unknown: the latest response had none"
+            text = "none in the latest response"
         elif job.observed is not None:
-            text = "none: the latest request got no response"
+            text = "none: no response to the latest request"
         else:
             text = "none yet: waiting for the first response"
         lines: list[Line] = [(("request".ljust(LABEL), Role.DIM), (text, Role.DIM))]
@@ -154,7 +155,7 @@ def _headline(job: Job, now: Instant) -> Line:
     if job.observed is not None:
         mark = "" if job.elapsed_exact else "at least "
         spans += [("  elapsed ", Role.DIM), (f"{mark}{humanize.format_elapsed(job.elapsed(now))}", Role.TEXT)]
-        spans += [("  seen ", Role.DIM), *_seen(job, now)]
+        spans += [("  updated ", Role.DIM), *_seen(job, now)]
     elif state is not NOT_FOUND:
         spans.append(("  waiting for the first response", Role.DIM))
     return tuple(spans)
@@ -164,7 +165,7 @@ def _seen(job: Job, now: Instant) -> Line:
     if job.observed is None:
         return (("never", Role.DIM),)
     if job.terminal and job.source is Source.MEMORY:
-        return ((f"{humanize.format_duration(now.since(job.observed))} ago, by an earlier run", Role.TEXT),)
+        return ((f"{humanize.format_duration(now.since(job.observed))} ago, in an earlier session", Role.TEXT),)
     if job.terminal:
         return ((f"{humanize.format_recent(job.observed.us, now)}, final", Role.TEXT),)
     role = Role.UNREACHABLE if unreachable(job) else Role.WARN if stale(job, now) else Role.TEXT
@@ -175,7 +176,7 @@ def _reason(job: Job, width: int) -> list[Line]:
     if job.error is None and not job.reason:
         return []
     state = PARTIAL if job.phase is Phase.PARTIAL else FAILED
-    text = "  ".join(job.reason) or "failed without saying why"
+    text = "  ".join(job.reason) or "failed (no reason given)"
     return _paragraph(f"{state.glyph} ", text, width, state.role)
 
 
@@ -186,7 +187,7 @@ def _problem(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[
         status = f" (HTTP {problem.http_status})" if problem.http_status is not None else ""
         lines += _paragraph("? ", f"{problem.kind.label}{status}: {problem.message}", width, Role.UNREACHABLE)
     if job_state(job, now) is NOT_FOUND:
-        lines += _paragraph("  ", "polled more than once: the server does not know this job", width, Role.DIM)
+        lines += _paragraph("  ", "the server doesn't know this job (polled more than once)", width, Role.DIM)
     step = next_step(job, outlook, now)
     if step and _pressing(job, outlook):
         lines.append((("  → ", Role.DIM), (step, Role.TEXT)))
@@ -208,12 +209,12 @@ def _stages(job: Job, now: Instant, width: int, *, read_only: bool) -> list[Line
     lines = [_stage(record, now, name_width, bar_width) for record in job.stages]
     if job.terminal and job.summary_only:
         seen = (
-            f"the stages as of {humanize.format_recent(job.whole.us, now)}"
+            f"stages as of {humanize.format_recent(job.whole.us, now)}"
             if job.whole is not None
-            else "the last known stages"
+            else "last known stages"
         )
-        ask = "" if read_only else ": r fetches them"
-        lines.insert(0, ((f"{seen}, before it finished{ask}", Role.DIM),))
+        ask = "" if read_only else " (r fetches the final ones)"
+        lines.insert(0, ((f"{seen}, before the job finished{ask}", Role.DIM),))
     return lines
 
 

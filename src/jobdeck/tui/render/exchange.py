@@ -50,7 +50,7 @@ def exchange_lines(
         if value:
             lines.append(((label.ljust(LABEL), Role.DIM), (clean(value[:256]), Role.ID)))
     if exchange.support_id is None:
-        reason = "none: no response" if exchange.http_status is None else "none: the response named none"
+        reason = "none: no response" if exchange.http_status is None else "none in the response"
         lines.append((("request ID".ljust(LABEL), Role.DIM), (reason, Role.DIM)))
     windows = () if content is None else content.windows
     lines += [_labelled("quota", quota, width, Role.TEXT) for one in windows if (quota := describe_window(one))]
@@ -79,16 +79,16 @@ def missing_body(exchange: Exchange, content: ExchangeContent | None, *, past: b
     if content is not None and content.body:
         return ""
     if exchange.http_status is None:
-        return "no response came, so there is no body"
+        return "no response, so no body"
     if content is not None and content.body is None and exchange.size > LARGEST_BODY:
         return f"body not kept: {humanize.format_size(exchange.size)} is too large"
     if content is not None:
         return "body not kept" if exchange.size else "the response had no body"
     if past:
-        return "the body is not in the recording"
+        return "body not recorded"
     if exchange.job is None:
         return "body not in memory: a list's body is kept only if a job's state changed"
-    return "body not in memory: dropped for newer ones, or received by an earlier run or another jobdeck"
+    return "body not in memory: evicted, or received in an earlier session or by another jobdeck"
 
 
 def body_heading(exchange: Exchange, body: bytes, *, raw: bool) -> Line:

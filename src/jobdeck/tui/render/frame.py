@@ -41,15 +41,16 @@ def banner_lines(
     lines: list[Line] = []
     if failure is not None:
         lines.append(
-            ((f" ✗ {truncate(failure, 200)}", Role.FAILED), ("  nothing below is current · q quits", Role.TEXT))
+            ((f" ✗ {truncate(failure, 200)}", Role.FAILED), ("  data below is out of date · q to quit", Role.TEXT))
         )
     since = {one.profile: one.since for one in unreachable}
     for name, problem in halted.items():
         at = since.get(name)
-        seen = f"  no data since {humanize.format_recent(at.us, now)}" if at is not None else ""
-        then = "jobdeck doctor" if read_only else "jobdeck doctor, then R"
+        since_when = f", no data since {humanize.format_recent(at.us, now)}" if at is not None else ""
+        then = "run `jobdeck doctor`" if read_only else "run `jobdeck doctor`, then press R"
         text = (f" ✗ {truncate(name, 40)}: {_reason(problem)}", Role.FAILED)
-        lines.append((text, (f"  polling stopped: {then}{seen}", Role.TEXT), (f"  {problem.message}", Role.DIM)))
+        rest = f"  polling stopped{since_when}  {problem.message}"
+        lines.append((text, (f"  {then}", Role.TEXT), (rest, Role.DIM)))
     lines += [_unreachable_line(one, now, read_only=read_only) for one in unreachable if one.profile not in halted]
     if storage_error:
         lines.append(((" ! nothing is being saved", Role.WARN), (f"  {truncate(storage_error, 200)}", Role.TEXT)))
@@ -63,15 +64,15 @@ def _unreachable_line(one: UnreachableProfile, now: Instant, *, read_only: bool)
         return (head, ("  no response", Role.TEXT))
     again = ""
     if one.next_try is not None:
-        again = f", next try in {humanize.format_duration(one.next_try - now.mono)}{'' if read_only else ', R: now'}"
+        again = f", next try in {humanize.format_duration(one.next_try - now.mono)}{'' if read_only else ' (R: now)'}"
     return (head, (f"  {_reason(one.problem)}{again}", Role.TEXT), (f"  {one.problem.message}", Role.DIM))
 
 
 def _reason(problem: Problem) -> str:
-    return f"{problem.kind.label} {problem.http_status}" if problem.http_status is not None else problem.kind.label
+    return f"{problem.kind.label} ({problem.http_status})" if problem.http_status is not None else problem.kind.label
 
 
-OPENING: tuple[Line, ...] = (EMPTY, (("  opening…", Role.DIM),))
+OPENING: tuple[Line, ...] = (EMPTY, (("  starting…", Role.DIM),))
 """Shown until the engine is open."""
 
 NO_JOBS: tuple[Line, ...] = (EMPTY, (("  No jobs yet.", Role.STRONG),))
@@ -90,19 +91,19 @@ def _offers(deck: EmptyDeck, now: Instant) -> Iterator[Line]:
     yield (("  a", Role.KEY), ("   add IDs, poll URLs or 202 responses (paste many)", Role.TEXT))
     if deck.profiles:
         names = " · ".join(truncate(name, 40) for name in deck.profiles)
-        text = "   discover what your APIs started lately"
+        text = "   discover recent jobs from your APIs"
         yield (("  D", Role.KEY), (text, Role.TEXT), (f"   {names}", Role.DIM))
     if deck.last is not None:
         when = f", {humanize.format_recent(deck.last.used_us, now)}" if deck.last.used_us is not None else ""
         count = f"   {humanize.pluralize(deck.last.jobs, 'job')}{when}"
         yield (("  l", Role.KEY), ("   open the last watch list", Role.TEXT), (count, Role.DIM))
-    yield (("      curl … | jobdeck -", Role.TEXT), ("     watch what a request starts", Role.DIM))
+    yield (("      curl … | jobdeck -", Role.TEXT), ("     watch the job a request starts", Role.DIM))
     yield (("      jobdeck demo", Role.TEXT), ("           simulated jobs, no account needed", Role.DIM))
 
 
 NOTHING_PASSES: tuple[Line, ...] = (
     EMPTY,
-    (("  No matching jobs.  ", Role.STRONG), ("esc", Role.KEY), (" shows all", Role.DIM)),
+    (("  No matching jobs, ", Role.STRONG), ("esc", Role.KEY), (" clears the filter", Role.DIM)),
 )
 
 

@@ -22,8 +22,8 @@ from jobdeck.tui.render.state import (
 MEANINGS = (
     (FAILED, "the job failed"),
     (STALLED, "no change for much longer than usual; a hint, not an outcome"),
-    (UNREACHABLE, "its latest polls failed: the row shows old data, as old as UPDATED says"),
-    (NOT_FOUND, "the server does not know this job (404)"),
+    (UNREACHABLE, "the latest polls failed; UPDATED shows how old the data is"),
+    (NOT_FOUND, "the server doesn't know this job (404)"),
     (PARTIAL, "it finished with partial results"),
     (RUNNING, "it is running"),
     (QUEUED, "accepted, not started"),
@@ -32,21 +32,21 @@ MEANINGS = (
     (CANCELLED, "it was cancelled"),
 )
 MARKS = (
-    ("▸", "the selected job or line"),
-    ("*", "selected: Y makes one ticket for all of them"),
+    ("▸", "the cursor"),
+    ("*", "selected: keys act on the whole selection"),
     ("~", "acknowledged: at the bottom of the list"),
-    ("≥ 2m00s", "started before we were watching: at least that long"),
-    ("20–45s", "estimated time left, from how long similar jobs took; ? while unknown"),
-    ("+2m", "time over the longest similar job"),
+    ("≥ 2m00s", "a minimum: the job started before jobdeck was watching"),
+    ("20–45s", "estimated time left, based on similar jobs; ? if unknown"),
+    ("+2m", "running this much longer than any similar job"),
     ("UPDATED", "age of the last successful response; final once a job has finished"),
 )
 """Marks in a row, and their meanings."""
 
 TERMS = (
-    ("text  !text", "contains this anywhere, or nowhere; terms are combined with AND"),
-    ("phase:failed,stalled", "one of these; so kind: profile: stage: status: error: id:"),
+    ("text  !text", "contains / doesn't contain the text; all terms must match"),
+    ("state:failed,stalled", "any of these; also kind: profile: stage: status: reason: batch: who: id:"),
     ('stage=import error="a b"', "exact match; quote values with spaces"),
-    ("age>30s elapsed>5m", "a time: s m h d, with < > <= >="),
+    ("age>30s elapsed>5m", "a duration in s, m, h or d, with < > <= >="),
     ("progress>=50%", "a fraction of the total"),
 )
 """Filter syntax."""

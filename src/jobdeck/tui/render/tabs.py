@@ -200,7 +200,7 @@ def timeline_lines(moments: Sequence[TimelineEvent], now: Instant, width: int, i
 def diff_lines(before: Job | None, job: Job, now: Instant, width: int) -> list[Line]:
     """Return the differences between a job before its newest change and now."""
     if before is None or before.observed is None or job.observed is None:
-        return [(("no changes in this run", Role.DIM),)]
+        return [(("no changes in this session", Role.DIM),)]
     old, new = dict(_fields(before)), dict(_fields(job))
     moments = (before.observed.us, (job.changed or job.observed).us)
     seen = " → ".join(humanize.format_recent(us, now) for us in moments)

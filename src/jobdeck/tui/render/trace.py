@@ -153,21 +153,21 @@ def advice(problem: Problem, exchange: Exchange, now: Instant) -> str:
         case ProblemKind.RATE_LIMIT:
             return _wait(problem, exchange, now)
         case ProblemKind.AUTH:
-            return f"profile {profile}: API key rejected: run jobdeck doctor"
+            return f"profile {profile}: API key rejected: run `jobdeck doctor`"
         case ProblemKind.PERMISSION:
-            return f"profile {profile}: this API key may not see the job: run jobdeck doctor"
+            return f"profile {profile}: this API key cannot access the job: run `jobdeck doctor`"
         case ProblemKind.PAYMENT:
             return "the account is out of credits: top it up, then press r"
         case ProblemKind.NOT_FOUND:
-            return f"profile {profile} has no such job: check the ID"
+            return f"profile {profile}: job not found, check the ID"
         case ProblemKind.REDIRECT:
             return f"redirect not followed, to protect your keys: check base_url of profile {profile}"
         case ProblemKind.NETWORK:
             return "cannot reach the server: check network, proxy and base_url"
         case ProblemKind.TIMEOUT:
-            return "no complete response in time: retried, less often"
+            return "timed out; retrying less often"
         case ProblemKind.SERVER_ERROR:
-            return _wait(problem, exchange, now, "server error: ")
+            return _wait(problem, exchange, now, "server error; ")
         case ProblemKind.TOO_BIG:
             return "response too large to read in full (the job may be fine)"
         case ProblemKind.NOT_JSON:
@@ -177,19 +177,19 @@ def advice(problem: Problem, exchange: Exchange, now: Instant) -> str:
             return (
                 "the server refused the request"
                 if refused
-                else "not what the API documents: Y creates a support ticket"
+                else "doesn't match the API's documentation: press Y for a support ticket"
             )
 
 
 def _wait(problem: Problem, exchange: Exchange, now: Instant, why: str = "") -> str:
     if problem.retry_at_us is None:
-        return f"{why or 'too many requests, no retry time given: '}retried, less often"
+        return f"{why or 'too many requests (no retry time given); '}retrying less often"
     answered = exchange.started.us + round(exchange.duration * 1e6)
     asked = humanize.format_duration(round((problem.retry_at_us - answered) / 1e6))
     until = humanize.format_recent(problem.retry_at_us, now)
     if problem.retry_at_us > now.us:
-        return f"{why}asks to wait {asked}: waiting until {until}"
-    return f"{why}asked to wait {asked}, until {until}"
+        return f"{why}the server asked to wait {asked}; waiting until {until}"
+    return f"{why}the server asked to wait {asked}, until {until}"
 
 
 _PATH = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|[?#].*", re.DOTALL)
@@ -298,7 +298,7 @@ def _broken(text: str, room: int, width: int) -> tuple[str, list[str]]:
 
 def _id_spans(exchange: Exchange, indent: str) -> Line:
     if exchange.support_id is None:
-        reason = "no response, so no request ID" if exchange.http_status is None else "no request ID in the response"
+        reason = "no request ID: no response" if exchange.http_status is None else "no request ID in the response"
         return ((reason, Role.DIM),)
     ids: list[Span] = [(f"{id_label(exchange)} ", Role.DIM), (clean(exchange.support_id[:256]), Role.ID)]
     if indent and exchange.body_request_id and exchange.body_request_id != exchange.request_id:

@@ -53,7 +53,7 @@ class AddScreen(Dialog[None]):
 
     SUBJECT = "Add"
     KEYS = (
-        ("ctrl+s", "add what was understood"),
+        ("ctrl+s", "add the valid ones"),
         ("enter", "next line"),
         ("esc", "back, keeping the text"),
     )
@@ -159,7 +159,7 @@ def understood_lines(parsed: Parsed, known: Sequence[JobKey], width: int) -> Seq
             place = (target.key.profile, target.resource)
             kinds[place] = kinds.get(place, 0) + 1
         what = ", ".join(f"{count} {clean(profile)} {kind}" for (profile, kind), count in kinds.items())
-        already = f", {len(known)} of them watched already" if known else ""
+        already = f", {len(known)} already watched" if known else ""
         lines.append(
             ((f" ✓ {humanize.pluralize(len(parsed.targets), 'job')}", Role.DONE), (f": {what}{already}", Role.TEXT))
         )
@@ -184,5 +184,5 @@ def _reason(refused: RejectedTarget) -> str:
 
 
 def _heading(width: int) -> Sequence[Line]:
-    text = "  IDs or poll URLs, or paste 202 responses"
+    text = "  paste IDs, poll URLs or 202 responses"
     return (truncate_line(((" Add targets", Role.STRONG), (text, Role.DIM)), width),)

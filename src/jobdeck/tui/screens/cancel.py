@@ -68,7 +68,10 @@ class CancelScreen(Dialog[None]):
     def _lines(self, width: int) -> Sequence[Line]:
         count = len(self._rows)
         lines: list[Line] = [
-            ((f" Cancel {humanize.pluralize(count, 'job')} at the server?", Role.STRONG), ("  No undo.", Role.WARN)),
+            (
+                (f" Cancel {humanize.pluralize(count, 'remote job')}?", Role.STRONG),
+                ("  This cannot be undone.", Role.WARN),
+            ),
             EMPTY,
         ]
         for row in self._rows[:NAMED]:

@@ -97,7 +97,7 @@ class ColumnsScreen(Dialog[None]):
         return column_line(name, self._pane.jobs.column_choice, self._pane.order)
 
     def _heading(self, width: int) -> Sequence[Line]:
-        wide = "  wide: every column" if self._pane.jobs.column_choice.wide else ""
+        wide = "  wide: all columns" if self._pane.jobs.column_choice.wide else ""
         return (truncate_line(((" Sort and columns", Role.STRONG), (wide, Role.DIM)), width),)
 
 
@@ -111,6 +111,6 @@ def column_line(name: Name, choice: ColumnChoice, order: Order) -> Line:
     elif name in choice.never:
         shown = "hidden"
     else:
-        shown = "shown" if choice.wide else "shown where there is room"
-    meaning = " by need" if name is Name.STATE else ""
+        shown = "shown" if choice.wide else "shown if there is room"
+    meaning = " by urgency" if name is Name.STATE else ""
     return ((pad(f"{name}{meaning}", NAME_CELLS + 4), Role.TEXT), (f" {arrow}  ", Role.KEY), (shown, Role.DIM))

@@ -369,9 +369,9 @@ class Deck(Screen[None]):
         await self._push(ViewsScreen(self._list_pane, self.action_undo))
 
     def action_wide(self) -> None:
-        """Toggle between every column and the columns that suit the width."""
+        """Toggle between all columns and the columns that fit the width."""
         wide = self._list_pane.toggle_wide()
-        self._say("every column, as far as there is room" if wide else "as many columns as suit the width")
+        self._say("all columns that fit" if wide else "columns fitted to the width")
 
     async def action_export(self) -> None:
         """Ask for a format, and export the listed jobs to a file."""

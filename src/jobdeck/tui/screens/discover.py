@@ -89,7 +89,7 @@ class DiscoverScreen(Dialog[None]):
             self._add(jobs)
             self.dismiss(None)
         elif selected is not None:
-            self.notify("watched already", markup=False)
+            self.notify("already watched", markup=False)
 
     @on(CursorList.Chosen)
     def action_mark(self) -> None:
@@ -148,7 +148,7 @@ class DiscoverScreen(Dialog[None]):
         parts = [f"{humanize.pluralize(listed, 'job')} listed" if listed or not waiting else ""]
         parts.append(f"reading {humanize.pluralize(waiting, 'profile')}…" if waiting else "")
         watched = listed - len(self._new)
-        parts.append(f"{watched} watched already" if watched else "")
+        parts.append(f"{watched} already watched" if watched else "")
         counts = " · ".join(part for part in parts if part)
         line = ((" Discover", Role.STRONG), (f"   {counts}", Role.DIM))
         chosen = (f"   {marked} selected" if marked else "", Role.KEY)

@@ -233,7 +233,7 @@ class ExchangeScreen(Dialog[None]):
         at = next((place for place, one in enumerate(exchanges) if one.id == self._exchange.id), None)
         if at is None or not 0 <= at + by < len(exchanges):
             self.notify(
-                "this is the oldest exchange" if by > 0 else "this is the newest exchange", timeout=2, markup=False
+                "this is the oldest request" if by > 0 else "this is the newest request", timeout=2, markup=False
             )
         else:
             self._show(exchanges[at + by])

@@ -28,10 +28,10 @@ JOB_CELLS = 29
 HELP = (
     ("enter", "show only these in the list, or go to the job"),
     ("→ ←", "open, close the group"),
-    ("b B", "group by something else"),
+    ("b B", "change the grouping"),
     ("Y", "ticket for the group, or for the job under the cursor"),
-    ("m", "acknowledge all of the group, or the job"),
-    ("space", "select all of the group, or the job"),
+    ("m", "acknowledge the whole group, or the job"),
+    ("space", "select the whole group, or the job"),
     ("esc", "back"),
 )
 """The keys of this screen."""

@@ -71,7 +71,7 @@ class TicketScreen(Dialog[None]):
         """The keys of the ticket, or of its note while that is edited."""
         result = "without result" if self._with_result else "with result"
         keys = (("y", "copy"), ("s", "save"), ("n", "note"), ("i", result), ("esc", "back"))
-        return (("esc", "finish note"),) if self._writes else keys
+        return (("esc", "done"),) if self._writes else keys
 
     @property
     def help_key(self) -> str:
@@ -85,7 +85,7 @@ class TicketScreen(Dialog[None]):
     @property
     def what(self) -> str:
         """The name of the ticket in messages."""
-        return f"ticket of {self._subject}"
+        return f"ticket for {self._subject}"
 
     def compose(self) -> ComposeResult:
         """Lay out ticket, note and keys."""
@@ -195,10 +195,10 @@ class TicketScreen(Dialog[None]):
                 raise
             return await self._text()
         except TimeoutError:
-            reason = "saved data could not be read in time"
+            reason = "reading saved data timed out"
         except Exception as error:  # noqa: BLE001 - the session may raise what the store raises
             reason = safe_error_message(error)
-        self.notify(f"no ticket: {reason}", severity="warning", markup=False)
+        self.notify(f"could not create the ticket: {reason}", severity="warning", markup=False)
         return None
 
     async def _deliver(self, way: Callable[[str, str], Awaitable[object]], *, leave: bool = True) -> None:
@@ -217,5 +217,5 @@ class TicketScreen(Dialog[None]):
         text = document.first().text if document else ""
         size = humanize.format_size(len(text.encode())) if text else "…"
         result = "includes the result: check it for personal data" if self._with_result else "without the result"
-        line = ((" Ticket ", Role.STRONG), (f"of {self._subject}", Role.NAME), (f"  {size}, {result}", Role.DIM))
+        line = ((" Ticket ", Role.STRONG), (f"for {self._subject}", Role.NAME), (f"  {size}, {result}", Role.DIM))
         return (truncate_line(line, width),)

@@ -148,9 +148,9 @@ class ViewsScreen(Dialog[None]):
     def _lines(self, width: int) -> Sequence[Line]:
         views = self._pane.views
         if not views:
-            text = " No views yet. s saves the filter and the order that are shown now."
+            text = " No views yet. Press s to save the current filter and sort order."
             return ((), truncate_line(((text, Role.DIM),), width), ())
-        asked = (((" remove which view? 1–9", Role.WARN),),) if self._removing else ()
+        asked = (((" Remove which view? 1–9", Role.WARN),),) if self._removing else ()
         return ((), *(truncate_line(_line(number, view), width) for number, view in enumerate(views, 1)), *asked, ())
 
 

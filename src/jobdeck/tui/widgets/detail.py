@@ -111,15 +111,15 @@ class Detail(TreePane):
 def _missing_body(job: Job, outlook: ScheduleInfo) -> str:
     """Return why there is no body to show."""
     if outlook.past:
-        return "no response about this job is in the recording up to here"
-    what = "" if outlook.read_only else ": it is being fetched" if job.terminal else ": r refreshes"
-    return f"no response about this job has come in this run{what}"
+        return "no response for this job recorded yet"
+    what = "" if outlook.read_only else ": fetching it" if job.terminal else " (r to refresh)"
+    return f"no response for this job in this session{what}"
 
 
 def _missing_result(job: Job) -> str:
     """Return why there is no result to show."""
     if job.dropped_result is not None:
-        return f"{humanize.describe_dropped_result(job.dropped_result)}: o saves it to a file"
+        return f"{humanize.describe_dropped_result(job.dropped_result)} (o saves it to a file)"
     if job.evicted_result is not None:
         fetched = "press r to fetch it again" if job.trouble is not None else "fetching it again"
         return f"{humanize.describe_evicted_result(job.evicted_result)}: {fetched}"

@@ -25,9 +25,9 @@ class Hint:
     text: str
 
 
-SAME_ERROR = Hint("same_error", "=", "on a failed job to see what failed alike")
+SAME_ERROR = Hint("same_error", "=", "on a failed job to see others with the same error")
 GROUPS = Hint("groups", "b", "to group all jobs by reason")
-TICKET = Hint("ticket", "Y", "to create the support ticket for this job")
+TICKET = Hint("ticket", "Y", "to create a support ticket for this job")
 HINTS = (SAME_ERROR, GROUPS, TICKET)
 """In the order of appearance."""
 

@@ -27,7 +27,7 @@ from jobdeck.tui.widgets.static import Heading
 
 FILTERING = (
     ("enter", "keep the filter"),
-    ("esc", "show all"),
+    ("esc", "clear"),
     ("→", "complete"),
     ("↑ ↓", "history"),
     ("tab", "next pane"),

@@ -123,7 +123,7 @@ class Panes(Container):
         name = key.id if key is not None else "no job"
         self._detail_rule.show(name, self.detail.tab, strong=focused is self.detail, note=note)
         count = len(self._state.exchanges(key))
-        counted = f" · {humanize.pluralize(count, 'exchange')}" if count else ""
+        counted = f" · {humanize.pluralize(count, 'request')}" if count else ""
         title = f"Errors & trace{self._alike(key, now)}{counted}"
         self._trace_rule.title(title, strong=focused is self.trace)
 
@@ -269,8 +269,8 @@ class Panes(Container):
 
     async def _count_matches(self) -> None:
         count = await self.detail.count(self._query)
-        keys = ((" · enter", Role.KEY), (" the first,", Role.DIM), (" n", Role.KEY), (" the next", Role.DIM))
-        found = ((humanize.pluralize(count, "place"), Role.TEXT), *(keys if count else ()))
+        keys = ((" · enter", Role.KEY), (" first,", Role.DIM), (" n", Role.KEY), (" next", Role.DIM))
+        found = (("1 match" if count == 1 else f"{count} matches", Role.TEXT), *(keys if count else ()))
         self.search_bar.show(self._query, found if self._query else (), wanted=False)
 
     async def _find_next(self) -> None:
@@ -279,7 +279,7 @@ class Panes(Container):
         elif not self._query:
             self.notify("press / to search the result", markup=False)
         elif not await self.detail.search(self._query):
-            self.notify(f"not in the result: {one_line(self._query, 60)}", markup=False)
+            self.notify(f"no match in the result: {one_line(self._query, 60)}", markup=False)
 
     def _keep_in_sight(self) -> None:
         if not _on_screen(self.focused_pane):
