@@ -89,7 +89,7 @@ def test_replay_says_what_is_wrong_with_a_file_and_wants_a_terminal(tmp_path: Pa
         ([str(good), "--at", "5m"], "--at: the recording covers 20:26:40Z to 20:27:40Z"),
         ([str(good), "--at", "20:26:39"], "--at: the recording covers"),
         ([str(good), "--at", "25:00:00"], "--at: not a time such as 14:02, 14:02:30, +5m, -30s, 50%"),
-        ([str(good), "--speed", "0"], "not a number"),
+        ([str(good), "--speed", "0"], "must be a number from 0.01"),
         ([str(good), "--at", "20:27:00Z"], "the screen needs a terminal"),
         ([str(good), "--at=-30s"], "the screen needs a terminal"),
         ([str(good)], "the screen needs a terminal"),

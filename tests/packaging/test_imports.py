@@ -37,7 +37,7 @@ def test_what_polls_is_imported_after_the_first_jobs_are_on_the_screen() -> None
 
 
 def test_a_headless_command_imports_no_screen() -> None:
-    loaded = modules_after("import jobdeck.cli.commands.status, jobdeck.app.factories")
+    loaded = modules_after("import jobdeck.__main__, jobdeck.cli.commands.status, jobdeck.app.factories")
     assert not loaded & {"textual", "rich", "aiohttp", "jobdeck.app.live_session", "jobdeck.apis.target_input"}
 
 

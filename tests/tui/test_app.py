@@ -80,9 +80,9 @@ async def test_a_slow_store_does_not_hold_up_the_first_frame() -> None:
     found = asyncio.Event()
 
     class Slow(FakeSession):
-        async def recall(self) -> tuple[Job, ...]:
+        async def load_saved_jobs(self) -> tuple[Job, ...]:
             await found.wait()
-            return await super().recall()
+            return await super().load_saved_jobs()
 
     session = Slow(FakeEngine(clock_at_noon()))
     session.remembered = (job("op_a"),)

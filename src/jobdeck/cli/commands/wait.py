@@ -179,7 +179,7 @@ def describe_jobs(jobs: tuple[Job, ...], now: Instant) -> str:
         parts.append(f"{no_data} unreachable")
     if going:
         slowest = max(going, key=lambda job: job.elapsed(now))
-        parts.append(f"longest running {slowest.key.id} {humanize.format_duration(slowest.elapsed(now))}")
+        parts.append(f"longest {slowest.key.id} {humanize.format_duration(slowest.elapsed(now))}")
     ages = [age for job in going if (age := job.age(now)) is not None]
     if ages:
         parts.append(f"oldest update {humanize.format_duration(max(ages))} ago")
