@@ -6,7 +6,7 @@ from benchmarks.simulation.run import Answer, Ask, Scenario
 from benchmarks.simulation.server import Headers
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
-from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.actions import Action, ActionResult, JobUpdate, ListPage, Poll
 from jobdeck.scheduling.bucket import Limit, LimitSource
@@ -78,7 +78,8 @@ class Ours:
 
     def answer(self, now: float, ask: Ask, answer: Answer) -> None:
         """Take in an answer."""
-        problem = {200: None, 429: ProblemKind.RATE_LIMIT}.get(answer.code, ProblemKind.SERVER_ERROR)
+        kind = ProblemKind.RATE_LIMIT if answer.code == 429 else ProblemKind.SERVER_ERROR
+        problem = None if answer.code == 200 else Problem(kind, kind.label)
         seen: list[JobUpdate] = []
         for row in answer.rows:
             if row.number < 0:

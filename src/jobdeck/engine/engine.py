@@ -27,7 +27,7 @@ from jobdeck.engine.coordinator import (
 from jobdeck.engine.registry import Registry, RegistryChange
 from jobdeck.engine.subscription import Subscription
 from jobdeck.engine.worker import Completion, ProfileWorker
-from jobdeck.scheduling.actions import ActionResult, FetchPart, ListPage, NextPoll, QuotaSnapshot
+from jobdeck.scheduling.actions import ActionResult, ListPage, NextPoll, QuotaSnapshot
 
 TICK_SECONDS = 1.0
 SAVE_SECONDS = 60.0
@@ -101,7 +101,7 @@ class Engine:
 
     def halted(self) -> Mapping[str, Problem]:
         """Return the profiles that send nothing any more, with the problem that halted them."""
-        return {name: worker.halt for name, worker in self._workers.items() if worker.halt is not None}
+        return {name: halt for name, worker in self._workers.items() if (halt := worker.health.halt) is not None}
 
     def next_probe_at(self, profile: str) -> float | None:
         """Return when a profile that cannot be reached is tried next (monotonic seconds); None while it can be."""
@@ -399,10 +399,9 @@ class Engine:
         coroutine.close()
 
     def _resume_after_auth(self, worker: ProfileWorker) -> None:
-        if worker.halt is not None:
-            worker.halt = None
+        if worker.health.halt is not None:
             worker.scheduler.resume_after_auth(self._clock.now().mono)
-            self._publish(jobs=self._registry.mark_unreachable(worker.name, worker.unreachable_reason))
+            self._publish(jobs=self._registry.mark_unreachable(worker.name, worker.health.reason))
 
     def target_of(self, key: JobKey) -> Target | None:
         """Return the target of a job that is still watched; for workers."""
@@ -417,12 +416,12 @@ class Engine:
         worker, reply, mono = completion.worker, completion.reply, completion.now.mono
         asked = None if isinstance(completion.request, ListPage) else completion.request.key
         change = self._registry.apply(asked, reply, completion.now)
-        problem = reply.problem
+        before = worker.health
         worker.scheduler.on_result(
             mono,
             completion.request,
             ActionResult(
-                problem=problem.kind if problem is not None else None,
+                problem=reply.problem,
                 updates=change.updates,
                 retry_after=reply.retry_after,
                 windows=reply.windows,
@@ -437,15 +436,11 @@ class Engine:
         self._share_limit(worker)
         events: list[Event] = list(change.events)
         jobs = {job.key: self._set_forecast(worker, job) for job in change.jobs}
-        # A part that cannot be had says nothing of whether jobs can be seen.
-        is_part_problem = problem is not None and isinstance(completion.request, FetchPart)
-        health_events, other = ([], False) if is_part_problem else worker.track_health(problem, completion.now)
-        events += health_events
+        events += worker.health_events(before, completion.now)
+        health = worker.health
         # One that was still on its way when the key was refused is seen, and then no more.
-        if other or worker.halt is not None:
-            jobs.update(
-                (job.key, job) for job in self._registry.mark_unreachable(worker.name, worker.unreachable_reason)
-            )
+        if health.halt is not None or _sign(health.reason) != _sign(before.reason):
+            jobs.update((job.key, job) for job in self._registry.mark_unreachable(worker.name, worker.health.reason))
         self._publish(jobs=jobs.values(), exchanges=[reply.exchange], events=events)
 
     def on_cooldown(self, profile: str) -> None:
@@ -455,8 +450,8 @@ class Engine:
     def _mark_unreachable(self, jobs: Iterable[Job]) -> list[Job]:
         """Return jobs that were just added, unreachable like all others where their profile is."""
         for worker in self._workers.values():
-            if worker.unreachable_reason is not None:
-                self._registry.mark_unreachable(worker.name, worker.unreachable_reason)
+            if worker.health.reason is not None:
+                self._registry.mark_unreachable(worker.name, worker.health.reason)
         return [self.jobs[job.key] for job in jobs]
 
     def _load_selected_history(self) -> None:
@@ -540,6 +535,11 @@ class Engine:
         changed = (*jobs, *self._registry.pop_evicted())
         for subscription in self._subscriptions:
             subscription.put(changed, removed, exchanges, events)
+
+
+def _sign(problem: Problem | None) -> tuple[ProblemKind, int | None] | None:
+    """Return what a person sees of the reason why no job can be reached."""
+    return None if problem is None else (problem.kind, problem.http_status)
 
 
 async def deferred_start(work: Coroutine[Any, Any, None]) -> None:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from jobdeck.domain.job import JobKey, MissingPart
 from jobdeck.domain.phase import Phase
-from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 
 
@@ -85,7 +85,7 @@ class ActionResult:
     be gone from the list). Of a poll or a part, `missing` are the parts of the job that are yet to be fetched.
     """
 
-    problem: ProblemKind | None = None
+    problem: Problem | None = None
     updates: tuple[JobUpdate, ...] = ()
     retry_after: float | None = None
     windows: tuple[RateWindow, ...] = ()
@@ -95,9 +95,31 @@ class ActionResult:
     missing: tuple[MissingPart, ...] = ()
 
     @property
+    def kind(self) -> ProblemKind | None:
+        """The kind of the problem; None when the exchange was good."""
+        return None if self.problem is None else self.problem.kind
+
+    @property
     def retry_asked(self) -> float | None:
         """What the server asked for in seconds; None where it named no time."""
         return self.retry_after if self.retry_after_unclamped is None else self.retry_after_unclamped
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether a profile can be reached: `halt` stopped it for good, `outage` is the newest problem since no job can be.
+
+    The outage began at `since` (monotonic seconds).
+    """
+
+    halt: Problem | None = None
+    outage: Problem | None = None
+    since: float = 0.0
+
+    @property
+    def reason(self) -> Problem | None:
+        """Why no job can be reached: what halted the profile, else an outage; None when they can."""
+        return self.halt or self.outage
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,7 +255,7 @@ class ScheduleTable:
                 self.fair_queue.mark_polled(job)
         if job.complete or key in self.fair_queue or key in self.awaiting_result or key in self._deferred:
             return
-        match result.problem:
+        match result.kind:
             case None:
                 wait = job.min_interval(now, self.estimates)
             case ProblemKind.RATE_LIMIT:
@@ -266,7 +266,7 @@ class ScheduleTable:
                 wait = FORBIDDEN_SECONDS
             case _:
                 wait = backoff(job.failures, self._rng)
-        if result.problem not in {None, ProblemKind.RATE_LIMIT} and result.retry_after is not None:
+        if result.kind not in {None, ProblemKind.RATE_LIMIT} and result.retry_after is not None:
             # What it asks for about this job; about the profile, the budget knows.
             wait = max(wait, result.retry_after)
             job.not_before = now + wait

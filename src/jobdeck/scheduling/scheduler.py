@@ -5,12 +5,13 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from jobdeck.domain.job import JobKey
-from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.scheduling.actions import (
     Action,
     ActionResult,
     CancelJob,
     FetchPart,
+    Health,
     JobUpdate,
     ListPage,
     NextPoll,
@@ -88,7 +89,6 @@ class Scheduler:
         self._started_at: float | None = None
         self._last_success: float | None = None
         self._paused = False
-        self._halted = False
 
     def add(self, key: JobKey, kind: str, now: float, elapsed: float | None = None, wait: float | None = None) -> None:
         """Watch a job, due at once, or in `wait` seconds; adding it again changes nothing.
@@ -156,9 +156,9 @@ class Scheduler:
 
     def resume_after_auth(self, now: float) -> None:
         """Go on after a refused key (401, 403) halted the profile."""
-        self._halted = False
         self._started_at = None
         self._last_success = None
+        self._breaker.halt = None
         self._breaker.close()
         self.poll_all_now(now)
 
@@ -174,7 +174,7 @@ class Scheduler:
         A `Wait` is until a moment 0.2–900 s from now, or None: until the scheduler is called.
         """
         now = self._tick(now)
-        if self._paused or self._halted:
+        if self._paused or self._breaker.halt:
             return Wait(None)
         if (cooldown := self._budget.cooldown_until(now)) is not None:
             return Wait(clamp_until(now, cooldown))
@@ -249,7 +249,7 @@ class Scheduler:
     def _track_latency(self, key: JobKey, now: float, sent: float, result: ActionResult) -> None:
         """Note whether the answer took long, or never came; one that did gives its place to another such job."""
         self._table.in_flight.discard(key)
-        slow = result.problem is ProblemKind.TIMEOUT or now - sent >= SLOW_SECONDS
+        slow = result.kind is ProblemKind.TIMEOUT or now - sent >= SLOW_SECONDS
         job = self._table.jobs.get(key)
         was_slow, untried = (job.slow, job.never_answered) if job is not None else (False, False)
         if job is not None:
@@ -263,7 +263,7 @@ class Scheduler:
             if result.problem is None:
                 self._table.apply_page(now, sent, selection.candidate, result)
             else:
-                self._table.apply_page_failure(now, selection.candidate, result.problem, result.retry_after)
+                self._table.apply_page_failure(now, selection.candidate, result.problem.kind, result.retry_after)
         elif isinstance(action, FetchPart):
             self._selector.apply_part(now, action, result)
         elif isinstance(action, Poll):
@@ -319,14 +319,14 @@ class Scheduler:
         return NextPoll(due, interval, job.failures)
 
     @property
-    def unreachable(self) -> bool:
-        """Whether no job can be reached: everything failed lately, and not by a fault of one job's own."""
-        return self._breaker.unreachable
+    def health(self) -> Health:
+        """Whether the profile's jobs can be reached, and why not."""
+        return self._breaker.health
 
     @property
     def probe_at(self) -> float | None:
         """When a profile that cannot be seen is tried next; None while it can be, or nobody will."""
-        if self._paused or self._halted or self._breaker.probe_at is None:
+        if self._paused or self._breaker.halt or self._breaker.probe_at is None:
             return None
         return max(self._breaker.probe_at, self._budget.cooldown_until(self._now) or self._now)
 
@@ -358,7 +358,9 @@ class Scheduler:
         now = self._tick(now)
         covered, alone = self._table.coverage()
         snapshot = self._budget.snapshot(now)
-        return replace(snapshot, paused=self._paused, halted=self._halted, covered=covered, alone=alone)
+        return replace(
+            snapshot, paused=self._paused, halted=self._breaker.halt is not None, covered=covered, alone=alone
+        )
 
     def _tick(self, now: float) -> float:
         elapsed = now - self._now
@@ -400,25 +402,24 @@ class Scheduler:
                 untried += 1
         return slow + untried >= MAX_UNCERTAIN if first else slow >= MAX_SLOW
 
-    def _on_failure(
-        self, now: float, action: Action, problem: ProblemKind, result: ActionResult, *, probe: bool
-    ) -> None:
+    def _on_failure(self, now: float, action: Action, problem: Problem, result: ActionResult, *, probe: bool) -> None:
         subject, page = _subject_of(action), isinstance(action, ListPage)
         alone = not probe and self._breaker.fails_alone(subject)
-        counts = True
-        match problem:
+        counts = not alone
+        match problem.kind:
             case ProblemKind.AUTH:
-                self._halted = True
+                self._breaker.halt = self._breaker.halt or problem
             case ProblemKind.SERVER_ERROR if result.retry_after is not None and not alone:
-                self._budget.set_cooldown(now, result.retry_after, problem, result.retry_asked)
+                self._budget.set_cooldown(now, result.retry_after, problem.kind, result.retry_asked)
             case ProblemKind.PERMISSION if page:
                 counts = False
             case ProblemKind.PERMISSION:
                 since = self._last_success if self._last_success is not None else self._started_at
-                self._halted = self._halted or (since is not None and now - since >= FORBIDDEN_SECONDS)
+                if since is not None and now - since >= FORBIDDEN_SECONDS:
+                    self._breaker.halt = self._breaker.halt or problem
             case ProblemKind.TIMEOUT:
                 # Jobs that never answer take their time: what was not tried meanwhile may be well.
-                counts = probe or not self._table.has_never_answered()
+                counts = probe or not (alone or self._table.has_never_answered())
         works = self._breaker.record_failure(problem, now, self._rng, subject, probe=probe, counts=counts)
         self._on_works(works, now)
 

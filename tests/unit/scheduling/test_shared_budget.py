@@ -16,7 +16,7 @@ from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.store.gcra import Delayed, Rate, admit
 from tests.builders import make_scheduler
 from tests.support.examples import examples
-from tests.unit.scheduling.world import World, job_key, running, scheduler, send
+from tests.unit.scheduling.world import World, failed, job_key, running, scheduler, send
 
 LISTS = (ListEndpoint("operation", frozenset({"operation"}), active_statuses=("processing",), full_rows=False),)
 
@@ -96,7 +96,7 @@ def test_a_probe_that_another_process_sends_is_left_to_it() -> None:
     tested = scheduler(600)
     for name in "ab":
         tested.add(job_key(name), "search", 0.0)
-    world = World(tested, lambda *_: ActionResult(problem=ProblemKind.NETWORK))
+    world = World(tested, lambda *_: failed(ProblemKind.NETWORK))
     world.run(30.0)
     assert tested.probe_at is not None
     at = tested.probe_at
@@ -183,7 +183,5 @@ def test_a_limit_that_stays_and_one_that_is_used_up_let_nothing_go_sooner() -> N
 def test_a_raised_limit_ends_no_cooldown_of_the_servers() -> None:
     tested = scheduler(30)
     sent, _ = _held(tested)
-    tested.on_result(
-        0.5, sent, ActionResult(problem=ProblemKind.RATE_LIMIT, retry_after=9.0, windows=(RateWindow(300, 9),))
-    )
+    tested.on_result(0.5, sent, failed(ProblemKind.RATE_LIMIT, retry_after=9.0, windows=(RateWindow(300, 9),)))
     assert send(tested, 0.5) == Wait(9.5)
