@@ -416,6 +416,8 @@ class Engine:
         worker, reply, mono = completion.worker, completion.reply, completion.now.mono
         asked = None if isinstance(completion.request, ListPage) else completion.request.key
         change = self._registry.apply(asked, reply, completion.now)
+        polled = change.jobs[0] if asked is not None and change.jobs else None
+        missing_since = polled.missing_since if polled is not None else None
         before = worker.health
         worker.scheduler.on_result(
             mono,
@@ -428,9 +430,8 @@ class Engine:
                 next_cursor=reply.next_cursor,
                 rows=len(reply.observations),
                 retry_after_unclamped=reply.retry_asked,
-                missing=worker.missing_parts(asked, change.jobs[0].missing)
-                if asked is not None and change.jobs
-                else (),
+                missing=() if polled is None else worker.missing_parts(polled.key, polled.missing),
+                missing_seconds=0.0 if missing_since is None else mono - missing_since.mono,
             ),
         )
         self._share_limit(worker)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.transitions import KNOWN_SECONDS
 from jobdeck.scheduling.actions import ActionResult, JobUpdate
 from jobdeck.scheduling.backoff import MAX_BACKOFF, backoff, clamp_delay
 from jobdeck.scheduling.estimates import Estimates
@@ -14,8 +15,7 @@ from jobdeck.scheduling.list_tracker import GRACE_GAPS, MAX_GRACE, MIN_GRACE, Li
 from jobdeck.scheduling.scheduled_job import MIN_INTERVAL, TRANSIENT_FAILURES, PollInterval, ScheduledJob
 
 NOT_FOUND_SECONDS = 60.0
-MISSING_SECONDS = 30.0
-"""After so long without anything but "not found" a job is polled rarely."""
+"""Between two polls of a job that has not been found for as long as a known one must be to be believed gone."""
 
 MAX_MISSING_WAIT = 5.0
 """Between two polls until then: a replica that lags catches up within seconds."""
@@ -196,8 +196,7 @@ class ScheduleTable:
             job.last_polled = job.last_polled if listed else now
         if update.changed or job.last_change is None:
             job.last_change = now
-        job.failures = job.misses = 0
-        job.missing_since = None
+        job.failures = 0
         tracker = self._any_list_of(job)
         if tracker is not None and update.terminal and not listed and not job.terminal:
             tracker.ended_pages.record_end(here=False)
@@ -261,7 +260,7 @@ class ScheduleTable:
             case ProblemKind.RATE_LIMIT:
                 wait = max(0.0, (quiet_until or now) - now)
             case ProblemKind.NOT_FOUND:
-                wait = self._not_found_delay(job, now)
+                wait = self._not_found_delay(job, result)
             case ProblemKind.PERMISSION:
                 wait = FORBIDDEN_SECONDS
             case _:
@@ -275,14 +274,11 @@ class ScheduleTable:
         else:
             self._deferred.put(key, now + (wait if job.failures <= FULL_RATE_TRIES else RARE_SECONDS))
 
-    def _not_found_delay(self, job: ScheduledJob, now: float) -> float:
+    def _not_found_delay(self, job: ScheduledJob, result: ActionResult) -> float:
         """Return the seconds to leave a job alone that the server does not know."""
-        job.misses += 1
-        if job.missing_since is None:
-            job.missing_since = now
-        if job.misses > 1 and now - job.missing_since >= MISSING_SECONDS:
+        if result.missing_seconds >= KNOWN_SECONDS:
             return NOT_FOUND_SECONDS
-        return clamp_delay(min(MAX_MISSING_WAIT, 2.0 ** (job.misses - 1)) * self._rng.uniform(0.5, 1.0))
+        return min(MAX_MISSING_WAIT, 2.0 ** (min(job.failures, 10) - 1)) * self._rng.uniform(0.5, 1.0)
 
     def promote_due(self, now: float) -> None:
         """Make ready whatever has waited long enough."""

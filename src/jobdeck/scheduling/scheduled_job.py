@@ -53,7 +53,7 @@ class ScheduledJob:
 
     `last_success` is the last good observation and `last_sent` when its request was sent; `last_polled` is the last
     good answer of the job's own, `last_full` the last with stages and result, `last_change` the last with something
-    new, `last_failure` the last problem, `missing_since` the first of the newest "not found". `slow` says that the
+    new, `last_failure` the last problem. `slow` says that the
     newest answer took long or never came, `not_before` until when the server wants no request about the job, or another
     process sends one.
     `virtual_polled` is the fair queue's virtual time of the last poll.
@@ -97,8 +97,6 @@ class ScheduledJob:
     slow: bool = False
     failures: int = 0
     last_failure: float = float("-inf")
-    misses: int = 0
-    missing_since: float | None = None
     last_polled: float | None = None
     virtual_polled: float = 0.0
     hazard: float = 0.02

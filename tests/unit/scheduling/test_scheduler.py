@@ -167,7 +167,7 @@ def test_a_refusal_without_a_date_is_quiet_for_ten_seconds() -> None:
 def test_a_job_that_is_not_found_slows_to_a_minute() -> None:
     tested = scheduler(600)
     tested.add(job_key("a"), "enrichment", 0.0)
-    world = World(tested, lambda *_: failed(ProblemKind.NOT_FOUND))
+    world = World(tested, lambda now, _: replace(failed(ProblemKind.NOT_FOUND), missing_seconds=now))
     world.run(700.0)
     gaps = [b - a for a, b in zip(world.times(job_key("a")), world.times(job_key("a"))[1:], strict=False)]
     assert gaps[0] < 10
