@@ -260,8 +260,7 @@ class Bucket:
         self._filled_at = max(self._filled_at or now, now + quiet)
         if sent < self._reduced_at:
             return
-        live = bool(self._live_windows(now))
-        if self._is_explained(now) or not self._inferred.on_rate_limited(now, room=live):
+        if self._is_explained(now) or not self._inferred.on_rate_limited(now):
             self._factor = max(MIN_FACTOR, self._factor / 2)
         self._reduced_at = now
         self._recovered_at = now

@@ -1,4 +1,4 @@
-"""Refusals that nothing explains: a limit that nobody states, one that others share, or chance."""
+"""Refusals that nothing explains: a limit that nobody states, or chance."""
 
 import random
 from collections import deque
@@ -54,23 +54,6 @@ def clock(limit: int, phase: float) -> Callable[[float], bool]:
             return False
         state[1] += 1
         return True
-
-    return lets_through
-
-
-def shared(limit: int, others: float) -> Callable[[float], bool]:
-    """Return a sliding server of which others take a part, in bursts."""
-    chance = random.Random(1)
-    mine = sliding(limit)
-    due = [0.0]
-
-    def lets_through(now: float) -> bool:
-        while due[0] <= now:
-            size = chance.randrange(1, limit // 4)
-            for _ in range(size):
-                mine(due[0])
-            due[0] += size * 60.0 / (others * limit)
-        return mine(now)
 
     return lets_through
 
@@ -164,17 +147,11 @@ def test_a_limit_that_is_raised_is_used_after_a_while() -> None:
     assert pace >= 120
 
 
-def test_of_a_limit_that_others_share_less_is_used_when_refusals_come_at_high_use() -> None:
-    pace, refused = saturate(configured(60), shared(30, 0.25), 0.0, HOUR)
-    assert refused <= 22, "with no word of the others every second minute meets one of their bursts"
-    assert pace >= 12
-
-
-def refused_at(tested: InferredLimit, count: int, now: float, *, room: bool = False) -> bool:
+def refused_at(tested: InferredLimit, count: int, now: float) -> bool:
     """Send `count` requests within a minute, then one that is refused; return the verdict."""
     for number in range(count):
         tested.on_success(now + number * 50.0 / count)
-    return tested.on_rate_limited(now + 50.0, room=room)
+    return tested.on_rate_limited(now + 50.0)
 
 
 def test_a_second_refusal_at_the_same_level_is_a_limit_s() -> None:
@@ -221,8 +198,3 @@ def test_refusals_one_after_the_other_have_one_cause() -> None:
     assert tested.limit == 60, "nothing went through in between, so they tell nothing new"
     refused_at(tested, 70, 120.0)
     assert not tested.active
-
-
-def test_a_server_that_tells_of_room_is_believed_longer() -> None:
-    tested = InferredLimit()
-    assert [refused_at(tested, 60, 120.0 * number, room=True) for number in range(3)] == [False, False, True]
