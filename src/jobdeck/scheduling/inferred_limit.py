@@ -11,8 +11,8 @@ from collections import deque
 MINUTE = 60.0
 INFINITE = float("inf")
 PHASES = 12
-"""Minutes of a clock are tried every five seconds. Without them, 60 jobs of a limit of 60, 300 believed, that is counted
-by the clock have 2.75 refusals a run, not 2."""
+"""Minutes of a clock are tried every five seconds. Without them, 60 jobs of a limit of 60 counted by a clock, of which
+300 are believed, have 2.75 refusals a run, not 2."""
 
 SLACK = 0.05
 """Part of a level, beside one request, by which it may differ: answers come in another order than requests."""

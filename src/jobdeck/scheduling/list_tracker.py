@@ -14,14 +14,16 @@ PAGE_PERIOD = 2.0
 SUCCESS_SHARE = 0.8
 """Part of all ends that the first status is expected to show; the others share the rest."""
 
-MAX_RECALL = 0.9
-RECALL_STEP = 0.05
+RECALL = 0.7
+"""Part of the ends that pages of ended jobs are expected to show first."""
+
 MIN_VALUE = 0.75
 """Seconds of delay that a page must be expected to save, or it is not worth a request."""
 
 CURSOR_LIFE = 30.0
-MIN_EMPTY_BACKOFF = 30.0
-MAX_EMPTY_BACKOFF = 300.0
+EMPTY_SECONDS = 60.0
+"""Between two requests for a page that shows no watched job: one that lists never show must not cost one each 2 s."""
+
 GRACE_GAPS = 3.0
 """Times the usual gap between two list pages after which a listed job is polled on its own."""
 
@@ -67,7 +69,6 @@ class ListQuery:
     values: list["AgingValue | None"] = field(default_factory=list)
     requested_at: float | None = None
     not_before: float = float("-inf")
-    empty_pages: int = 0
     refused: bool = False
     cursor: str | None = None
     cursor_at: float = float("-inf")
@@ -123,16 +124,6 @@ class EndedPages:
         self.queries = [ListQuery(status, shows_ended=True, ended_only=True) for status in statuses]
         self.hazards = 0.0
         self.since = 0.0
-        self._recall = 0.5
-
-    @property
-    def recall_rate(self) -> float:
-        """The part of the ends that these pages showed first lately, 0 where there are none."""
-        return min(MAX_RECALL, self._recall) if self.queries else 0.0
-
-    def record_end(self, *, here: bool) -> None:
-        """Count an end that one of these pages showed first, or (not `here`) a poll."""
-        self._recall += (float(here) - self._recall) * RECALL_STEP
 
     def valuable_queries(self, now: float, pace: float) -> Iterable[tuple[ListQuery, float]]:
         """Return the queries worth a request now, with the seconds of delay that each is expected to save."""
@@ -306,7 +297,7 @@ class ListTracker:
         self.new.clear()
         self._count_unlisted(now)
         if place == 0:
-            self._backoff_if_empty(query, now, fruitful=bool(shown))
+            query.not_before = now + EMPTY_SECONDS if not shown else query.not_before
         return vanished
 
     def value_anew(self) -> None:
@@ -323,13 +314,6 @@ class ListTracker:
         """End the back-off: what made the list fail is over."""
         self.failures = 0
         self.retry_at = float("-inf")
-
-    def _backoff_if_empty(self, query: ListQuery, now: float, *, fruitful: bool) -> None:
-        if fruitful:
-            query.empty_pages = 0
-        else:
-            query.empty_pages += 1
-            query.not_before = now + min(MAX_EMPTY_BACKOFF, MIN_EMPTY_BACKOFF * 2.0 ** min(query.empty_pages - 1, 5))
 
     def _value(self, query: ListQuery, place: int, now: float) -> float:
         sums = self._aging_value(query, place, now)
@@ -361,7 +345,7 @@ class ListTracker:
             one += hazard * since
             two += hazard * since * since
         # What pages of ended jobs will show anyway is worth little here, but for rows on the screen progress counts.
-        rest = 1.0 if ends_tell or looked_at else 1.0 - self.ended_pages.recall_rate
+        rest = 1.0 if ends_tell or looked_at or not self.ended_pages.queries else 1.0 - RECALL
         return AgingValue(now, zero * rest, one * rest, two * rest, looked_at)
 
     def _count_unlisted(self, now: float) -> None:

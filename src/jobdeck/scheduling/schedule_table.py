@@ -133,7 +133,7 @@ class ScheduleTable:
         job.terminal = job.complete = job.needs_reason = job.start_exact = job.from_start = False
         job.end_confirmations = 0
         job.started, job.first_progress = now, None
-        job.stage = job.stage_since = job.last_change = None
+        job.stage = job.stage_since = None
         self.awaiting_result.pop(job.key, None)
         self._deferred.drop(job.key)
         if (tracker := self._any_list_of(job)) is not None:
@@ -194,12 +194,8 @@ class ScheduleTable:
             job.last_full = now
             job.update_progress(now, update, self.estimates)
             job.last_polled = job.last_polled if listed else now
-        if update.changed or job.last_change is None:
-            job.last_change = now
         job.failures = 0
         tracker = self._any_list_of(job)
-        if tracker is not None and update.terminal and not listed and not job.terminal:
-            tracker.ended_pages.record_end(here=False)
         job.suspected_end = False
         job.was_running = update.phase is Phase.RUNNING or (update.phase is None and not update.terminal)
         self.new.pop(job.key, None)
@@ -356,8 +352,6 @@ class ScheduleTable:
         tracker = self.lists[candidate.page.resource, candidate.page.account_group]
         shown: list[JobKey] = []
         for update in result.updates:
-            if candidate.query.ended_only and update.terminal and update.key in tracker.keys:
-                tracker.ended_pages.record_end(here=True)
             self.apply_update(now, sent, update, None, listed=True)
             if update.key in tracker.keys:
                 shown.append(update.key)
