@@ -31,6 +31,14 @@ NO_HEADER_ANSWERS = 3
 MIN_FACTOR = 1 / 16
 RECOVERY_SECONDS = 10.0
 RECOVERY_STEP = 0.10
+MORE = 1.02
+"""What our share of a budget that other clients use is multiplied by when the store grants a request.
+
+When it denies one, a share s becomes s · (1 − s/2): the large ones lose most, and all become equal. Of 300 jobs at 300
+a minute, five clients are denied one request for each twelve that they send, and two for each one that they send
+without learning their shares. After the others have left, some 80 requests pass until one client uses all.
+"""
+
 DEBT = 0.05
 """Part of the limit that must come in after a 429 before the next request, which then goes alone, as a probe."""
 
@@ -94,6 +102,7 @@ class Bucket:
         self._own_limit = limit.requests_per_minute
         self._inferred = InferredLimit()
         self._factor = 1.0
+        self._share = 1.0
         self._reduced_at = float("-inf")
         self._recovered_at: float | None = None
         self._windows: dict[str, ServerWindow] = {}
@@ -137,7 +146,7 @@ class Bucket:
     def rate(self, now: float) -> float:
         """Requests a second that may be sent from `now` on."""
         pace = NO_HEADER_UTILIZATION if self._lacks_headers else TARGET_UTILIZATION
-        stated = self._factor * pace * self._stated_limit
+        stated = self._factor * self._share * pace * self._stated_limit
         most = min(stated, INFERRED_UTILIZATION * self._inferred.limit) / MINUTE
         return min([most, *(window.rate(now) for window in self._live_windows(now))])
 
@@ -172,6 +181,7 @@ class Bucket:
         """Spend the token of a request sent at `now`."""
         self._fill(now)
         self._tokens -= 1.0
+        self._share = min(1.0, self._share * MORE)
         self._sent.append(now)
         self._peak = max(self._peak, self.used(now))
         self._in_flight += 1
@@ -183,9 +193,11 @@ class Bucket:
     def block(self, now: float, until: float) -> None:
         """Send nothing before `until`: those who share the budget have taken what we thought was there.
 
-        Nor is anything saved up: requests go on one at a time.
+        Nor is anything saved up: requests go on one at a time, and at a lower rate unless this was part of a burst.
         """
         self._fill(now)
+        if self._tokens < 2.0:
+            self._share = max(MIN_FACTOR, self._share * (1.0 - self._share / 2))
         self._blocked_until = max(self._blocked_until, until)
         self._blocked_at = now
         self._tokens = min(self._tokens, 1.0 - self.rate(now) * max(0.0, until - now))
