@@ -85,9 +85,9 @@ class CircuitBreaker:
         return Health(self.halt, self._outage, self._outage_since)
 
     def fails_alone(self, subject: Hashable) -> bool:
-        """Whether `subject` failed before as well, and something else was answered since.
+        """Whether only `subject` fails: it failed before, and another request succeeded since.
 
-        Its failures then say nothing of the profile.
+        Its failures then say nothing about the profile.
         """
         return self._failed_at.get(subject, float("inf")) < self._answered_at
 

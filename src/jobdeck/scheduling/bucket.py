@@ -43,17 +43,20 @@ DEBT = 0.05
 """Part of the limit that must come in after a 429 before the next request, which then goes alone, as a probe."""
 
 STALE_HEADERS_SECONDS = 5.0
-"""Seconds after which a header that shows others' use is too old to send more than one request on it."""
+"""Age after which a header is too old to allow more than one request under way.
+
+Without it, a list of three jobs that do nothing is requested 26 times in 100 s, not 12.
+"""
 
 FEW_REQUESTS = 10
 """Requests in a minute after which a first refusal is others' doing rather than so low a limit."""
 
 ANSWER_WAIT_SECONDS = 1.0
-"""Seconds to wait for the answer to that one."""
+"""The longest wait for an answer before another request is under way."""
 
 SENT_PER_EXTRA_IN_FLIGHT = 120
-"""While no header shows what is left, and no minute had so many before, one request is under way at once (two
-of the first few), and another for each so many that a minute had: each may be one more that is refused."""
+"""Without headers, one request is under way at once (two of the very first), and one more for each 120 that the busiest
+minute has had: each may be refused. With no such limit 60 jobs at 60, 300 believed, have 3.75 refusals a run, not 2."""
 
 FORGET_SECONDS = 600.0
 MAX_WINDOWS = 16
@@ -228,7 +231,7 @@ class Bucket:
     def update_from_headers(self, now: float, windows: Iterable[RateWindow], in_flight: int) -> None:
         """Apply the rate limit headers of an answer; `in_flight` requests may not be counted in them yet.
 
-        What those who share the budget refused under a lower limit is theirs to be asked again at once.
+        If the limit rose, the shared budget is asked again at once for what it denied.
         """
         self._fill(now)
         before = self.limit
@@ -254,7 +257,7 @@ class Bucket:
         return chain(self._older, self._sent) if known is not None and known.length > MINUTE else self._sent
 
     def _unblock(self, now: float) -> None:
-        """Hold no longer, and with one token, unless a refusal of the server's has come since."""
+        """End a block by the shared budget, with one token, unless the server has answered 429 since."""
         if self._blocked_until > now and self._reduced_at < self._blocked_at:
             self._blocked_until = now
             self._tokens = max(self._tokens, 1.0)

@@ -25,7 +25,7 @@ There are some fourteen ways to count, and a coincidence in one of them is nothi
 """
 
 ONE_REFUSAL, FEW_REQUESTS = 1.0, 20.0
-"""What counts as seen before the first answer: one refusal for another reason, in twenty requests."""
+"""Prior: one unexplained refusal in twenty requests."""
 
 MAX_BEYOND = 2
 """Most requests that may pass just above a level, near which a slow client always is. With none, 60 jobs of a bucket of

@@ -180,7 +180,9 @@ class ScheduleTable:
         live = len(self.fair_queue) + sum(not self.jobs[key].terminal for key in self.in_flight if key in self.jobs)
         return covered, max(0, live - covered)
 
-    def apply_update(self, now: float, sent: float, update: JobUpdate, hint: float | None, *, listed: bool) -> None:
+    def apply_update(
+        self, now: float, sent: float, update: JobUpdate, retry_after: float | None, *, listed: bool
+    ) -> None:
         """Apply an observation of a job; which answer is the newest is not decided here."""
         job = self.jobs.get(update.key)
         if job is None:
@@ -207,7 +209,7 @@ class ScheduleTable:
         if tracker is not None:
             tracker.mark_alive(job.key)
         job.hazard = 1.0 / job.remaining(now, self.estimates)
-        job.not_before = now + clamp_delay(hint) if hint is not None else float("-inf")
+        job.not_before = now + clamp_delay(retry_after) if retry_after is not None else float("-inf")
         wait = max(job.min_interval(now, self.estimates) * self.interval_factor, job.not_before - now)
         if listed:
             wait = self._list_grace(job, now, sent, wait, full=update.full)
@@ -303,13 +305,13 @@ class ScheduleTable:
         self._parked_untried.pop(key, None)
 
     def has_never_answered(self) -> bool:
-        """Whether there is a job that was never polled."""
+        """Whether there is a job that nothing was answered about yet."""
         return bool(self.new or self._parked_untried)
 
     def unpark_next(self, now: float, *, slow: bool) -> None:
-        """Queue the never answered job that has been parked for longest, now that a request has ended.
+        """Queue the never answered job that has been parked for longest, now that a connection is free.
 
-        With `slow` it was one for a slow job, whose place another slow one may take as well.
+        `slow`: a slow job had it, so a parked slow job may use it, too.
         """
         for queue in (self._parked_slow, self._parked_untried) if slow else (self._parked_untried,):
             key = next(iter(queue), None)
@@ -410,9 +412,9 @@ class ScheduleTable:
             tracker = self.list_of(job)
             if tracker is None or tracker.endpoint.full_rows or now < job.not_before:
                 continue
-            told = job.added - MAX_SECONDS_WITHOUT_STAGES if job.last_full is None else job.last_full
-            if told + MAX_SECONDS_WITHOUT_STAGES * self.interval_factor <= now and told < longest:
-                found, longest = key, told
+            last_full = job.added - MAX_SECONDS_WITHOUT_STAGES if job.last_full is None else job.last_full
+            if last_full + MAX_SECONDS_WITHOUT_STAGES * self.interval_factor <= now and last_full < longest:
+                found, longest = key, last_full
         return found
 
     def urgent_result(self) -> JobKey | None:
@@ -432,9 +434,9 @@ class ScheduleTable:
         if job.needs_reason:
             others = dict(self.awaiting_result)
             del others[job.key]
-            graves = dict.fromkeys(key for key in others if self.jobs[key].needs_reason)
+            failed = dict.fromkeys(key for key in others if self.jobs[key].needs_reason)
             self.awaiting_result.clear()
-            self.awaiting_result.update({**graves, job.key: None, **others})
+            self.awaiting_result.update({**failed, job.key: None, **others})
 
     def retry_failed(self, now: float) -> None:
         """Poll all that failed, now that the profile works again."""
@@ -460,7 +462,7 @@ class ScheduleTable:
     def _list_grace(self, job: ScheduledJob, now: float, sent: float, wait: float, *, full: bool) -> float:
         """Seconds to leave a job to its list before it is polled on its own."""
         if job.visible and not full:
-            told = job.last_full if job.last_full is not None else job.added
-            return max(0.0, told + STAGES_SECONDS * self.interval_factor - now)
+            last_full = job.last_full if job.last_full is not None else job.added
+            return max(0.0, last_full + STAGES_SECONDS * self.interval_factor - now)
         gap = sent - job.last_listed if job.last_listed is not None else 0.0
         return max(wait, min(MAX_GRACE, max(MIN_GRACE * self.interval_factor, GRACE_GAPS * gap)))

@@ -29,22 +29,25 @@ from jobdeck.scheduling.scheduled_job import PollInterval
 from jobdeck.scheduling.selection import Selection, Selector
 
 CROWDED = 0.75
-"""Part of a minute's requests that, once used, shows that somebody has to wait."""
+"""Share of the minute's budget above which jobs are considered to be waiting."""
 
 MAX_SLOW = 4
 """Requests at once for jobs that are slow to be answered, or that have been under way for long: half of all.
 
-With twelve jobs of 22 that never answer, the other ten were polled twice in 150 s, and now as though they were alone.
+Without it, ten jobs beside twelve that never answer are polled twice in 150 s; with it, as often as if they were alone.
 """
 
 MAX_UNCERTAIN = 6
-"""The same together with jobs that were never answered yet, once others were."""
+"""The same together with jobs that were never answered yet, once others were.
+
+Without it, jobs that answer wait up to 32 s while others that never do are tried for the first time; 12 are allowed.
+"""
 
 SLOW_SECONDS = 5.0
 """An answer that takes so long is slow."""
 
 MAX_PARKED = 16
-"""Jobs that one decision leaves aside because no place is free for them, of which there may be thousands."""
+"""Most jobs that one decision may skip for lack of a free connection: there may be thousands."""
 
 LONG_WAIT = 15.0
 """Seconds that the last in the queue may wait before the selected job takes less."""
@@ -222,7 +225,7 @@ class Scheduler:
     def on_result(self, now: float, action: Action, result: ActionResult) -> None:
         """Apply the result of an action; one that is not in flight (any more) changes nothing.
 
-        A poll without a problem and without a row shows nothing: its job is due again, its token stays spent.
+        A poll with neither a problem nor a row shows nothing: its job was not watched when the answer came.
         """
         now = self._tick(now)
         if action not in self._in_flight:
@@ -235,14 +238,14 @@ class Scheduler:
         sent, probe, selection = self._in_flight.pop(action)
         if isinstance(action, Poll):
             self._track_latency(action.key, now, sent, result)
-        # One that has been under way for long was counted when it came; it keeps no other waiting for its headers.
+        # A request in flight for more than SLOW_SECONDS is in the server's count already.
         fresh = sum(now - sent < SLOW_SECONDS for sent, _, _ in self._in_flight.values())
         self._budget.on_result(now, sent, result, fresh, page=isinstance(action, ListPage))
         if result.problem is None:
             self._on_works(self._breaker.record_success(now, _subject_of(action)), now)
             self._last_success = now
         elif not isinstance(action, FetchPart):
-            # All that keeps a part from being fetched, but a rate limit, is no reason to poll jobs less, or not at all.
+            # A failed part (unless rate limited) says nothing about the profile.
             self._on_failure(now, action, result.problem, result, probe=probe)
         self._apply(now, sent, action, selection, result)
 
@@ -388,7 +391,7 @@ class Scheduler:
         """
         job = self._table.jobs.get(key)
         if job is None or self._table.parked_since(key) == now:
-            # One that comes up again at once is wanted for something that no other job can give.
+            # Selected again in the same decision: nothing else can be sent instead.
             return False
         first = job.never_answered and self._last_success is not None
         if not job.slow and not first:

@@ -38,7 +38,7 @@ the mean instead of 18 s, at 2,000 and 300 after 46 s instead of 76 s.
 """
 
 PROBED_AMONG = 8
-"""Ended jobs that wait for their own answer, among which one is looked for to probe a profile with."""
+"""How many ended jobs that wait for their own answer are considered as a probe."""
 
 SELECTED_SECONDS = 2.0
 SELECTED_SHARE = 1 / 3
@@ -138,11 +138,11 @@ class SelectedJob:
         self._share = CROWDED_SHARE if crowded else SELECTED_SHARE
         self._credit = min(1.0, self._credit + seconds * rate * self._share)
 
-    def due_at(self, now: float, looked: float | None, rate: float, pace: float) -> float:
+    def due_at(self, now: float, last_success: float | None, rate: float, interval_factor: float) -> float:
         """Return when the selected job may be polled next, given its last success."""
         missing = 1.0 - self._credit
         paid = now if missing <= 1e-9 else now + missing / max(rate * self._share, 1e-6)
-        return paid if looked is None else max(paid, looked + SELECTED_SECONDS * pace)
+        return paid if last_success is None else max(paid, last_success + SELECTED_SECONDS * interval_factor)
 
     def spend(self) -> None:
         """Pay for one request."""
@@ -177,12 +177,12 @@ class Selector:
         self._result_last = False
 
     def select(self, now: float, in_flight: Container[Action], *, probe: int) -> Selection | float | None:
-        """Return a request that is worth to be sent now; else when to select again; None: after the next call.
+        """Return the request to send now, or the time to ask again (None: after the next event).
 
-        `probe` is the how-manieth probe of a profile that fails this would be, 0 while it works.
+        `probe` is the number of this probe, counted from 1; 0 while the profile works.
         """
         poll_at = self._budget.ready(now)
-        # First, since what follows counts how many are ready: new jobs would else hide for long that others wait.
+        # First: the count of ready jobs below must include those that have just become due.
         self._table.promote_due(now)
         page_at = self._budget.ready(now, page=True)
         if probe and (selection := self._probe(now, in_flight, poll_at, page_at, probe)) is not None:
@@ -301,7 +301,7 @@ class Selector:
     def _probe(
         self, now: float, in_flight: Container[Action], poll_at: float, page_at: float, number: int
     ) -> Selection | None:
-        """Return a page and a poll in turn: a page refreshes all at once, but a list may be what fails."""
+        """Return a page for odd probes and else a poll: a page refreshes all at once, but a list may be what fails."""
         requested = self._first_requested(in_flight)
         if requested is None and number % 2 and page_at <= now:
             candidate = self._best_candidate(now, probing=True)
