@@ -173,7 +173,6 @@ class Selector:
         self._budget = budget
         self._urgent_in_a_row = 0
         self._since_detail = 0
-        self._detail_key: JobKey | None = None
         self._result_last = False
 
     def select(self, now: float, in_flight: Container[Action], *, probe: int) -> Selection | float | None:
@@ -193,8 +192,10 @@ class Selector:
         if poll_at <= now:
             if not probe and (part := self._part_in_turn(now)) is not None:
                 return self._select_part(part)
-            key = self._urgent(now, in_flight) or self._detail_in_turn(now)
-            if key is None or (candidate is not None and self._covered_by(candidate, key)):
+            key, detail = self._urgent(now, in_flight), False
+            if key is None and (key := self._detail_in_turn(now)) is not None:
+                detail = True
+            if key is None or (candidate is not None and not detail and self._covered_by(candidate, key)):
                 best = self._table.fair_queue.best(now)
                 worth = best.simple_value(now) if best is not None else 0.0
                 if (
@@ -210,7 +211,7 @@ class Selector:
                     key = best.key
             key = key or self._next_awaiting_result()
             if key is not None:
-                return self._select_poll(key)
+                return self._select_poll(key, detail=detail)
             if (at := self.parts.due_ended()) is not None and at <= now:
                 return self._select_part(self.parts.first_ended())
             return self._idle_until(now)
@@ -234,7 +235,7 @@ class Selector:
 
     def _covered_by(self, candidate: PageCandidate, key: JobKey) -> bool:
         """Whether a page is the better way to learn about an urgent job, because it shows others like it."""
-        if key in self._table.requested or key == self._detail_key:
+        if key in self._table.requested:
             return False
         rows = candidate.query.pages[candidate.depth] if candidate.depth < len(candidate.query.pages) else ()
         if key == self.selected.key:
@@ -326,12 +327,11 @@ class Selector:
     def _detail_in_turn(self, now: float) -> JobKey | None:
         """Return a job whose turn it is although pages may be worth more, so that none of them waits for ever."""
         unfinished = self._table.awaiting_result
-        self._detail_key = None
-        if self._since_detail >= DETAIL_EVERY:
-            selected = self.selected.key if self.selected.key in unfinished else None
-            bare = self._table.needs_stages(now) if self._result_last or not unfinished else None
-            self._detail_key = selected or self._table.urgent_result() or bare or self._next_awaiting_result()
-        return self._detail_key
+        if self._since_detail < DETAIL_EVERY:
+            return None
+        selected = self.selected.key if self.selected.key in unfinished else None
+        bare = self._table.needs_stages(now) if self._result_last or not unfinished else None
+        return selected or self._table.urgent_result() or bare or self._next_awaiting_result()
 
     def _part_due(self, now: float) -> float | None:
         """Return when a part of the selected job may be fetched: while it goes on, from what such a job may take."""
@@ -353,8 +353,8 @@ class Selector:
     def _select_part(self, key: JobKey) -> Selection:
         return Selection(self.parts.first(key), for_selected=not self.parts.has_ended(key), detail=True)
 
-    def _select_poll(self, key: JobKey) -> Selection:
-        detail = key in self._table.awaiting_result or key == self._detail_key
+    def _select_poll(self, key: JobKey, *, detail: bool = False) -> Selection:
+        detail = detail or key in self._table.awaiting_result
         return Selection(Poll(key), for_selected=key == self.selected.key, detail=detail)
 
     def _list(self, candidate: PageCandidate) -> ListTracker:
