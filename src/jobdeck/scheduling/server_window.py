@@ -66,32 +66,36 @@ class FallingReset:
 
 @dataclass(slots=True)
 class ServerWindow:
-    """One window as the server last stated it, `at` that moment: `left` falls with every request until the next answer.
-
-    `own_requests` is when those of our requests were sent that the answer counts: in a window that slides, each comes
-    back when it is as old as the window is long. The rest of what is gone is others'. `most_left` is the most that was
-    ever left: a bucket may hold less than its limit says. `burst` is what others took within the last seconds,
-    `largest` the largest such burst lately. `fixed` says whether all is given back at the moment of the reset, None
-    until a reset came or moved on. With token buckets and sliding windows nothing special happens then, and only `left`
-    can be relied on. `first_reset` is the first reset of which it is not yet known whether anything began then.
-    `stated` says that the server gave the length, which is else a guess. `scale` makes seconds of its resets, None
-    while their unit is not certain; how one is `falling` shows it. Times are monotonic seconds.
-    """
+    """One window as the server last stated it. Times are monotonic seconds."""
 
     limit: int | None
     left: float | None
+    """What is left, less what we have sent since."""
     resets: float
     length: float
     at: float
+    """When it was stated."""
     own_requests: tuple[float, ...] = ()
+    """When those of our requests were sent that the answer counts; the rest of what is gone is others'."""
     most_left: float = 0.0
+    """The most that was ever left: a bucket may hold less than its limit says."""
     burst: float = 0.0
+    """What others took within the last seconds."""
     largest: float = 0.0
+    """The largest such burst lately."""
     fixed: bool | None = None
+    """Whether all is given back at the reset; None until a reset came or moved on.
+
+    Nothing special happens then with token buckets and sliding windows, of which only `left` can be relied on.
+    """
     first_reset: float = float("inf")
+    """The first reset of which it is not yet known whether anything began then."""
     stated: bool = False
+    """Whether the server gave the length, which is else a guess."""
     scale: float | None = None
+    """What makes seconds of its resets; None while their unit is not certain."""
     falling: FallingReset | None = None
+    """How a bare number falls as time passes, which shows its unit."""
 
     @classmethod
     def from_headers(
