@@ -162,6 +162,7 @@ class ListTracker:
         self.keys: dict[JobKey, None] = {}
         self.unlisted: dict[JobKey, None] = {}
         self.new: dict[JobKey, None] = {}
+        # While there is one, the list is read on: without, p95 of 300 at 30 with pages is 17 s, not 15.
         self.never_listed: dict[JobKey, None] = {}
         self.ended_pages = EndedPages(endpoint.ended_statuses)
         self.refused = False
