@@ -340,7 +340,7 @@ def shared_budget() -> Iterable[tuple[str, float, float]]:
     Without headers, so that only the store's limiter tells them of each other.
     """
     for clients in (1, 2, 5):
-        for jobs, per_minute, denied, mean in ((300, 300, 0.12, 7.0), (60, 30, 0.25, 16.0)):
+        for jobs, per_minute, denied, mean in ((300, 300, 0.15, 7.0), (60, 30, 0.35, 16.0)):
             scenario = Scenario(jobs, per_minute, stolen=0.0, headers=False)
             teams = [Team(scenario, seed, clients) for seed in range(3)]
             runs = [World(scenario, team, seed).run() for seed, team in enumerate(teams)]

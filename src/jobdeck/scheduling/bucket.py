@@ -31,12 +31,12 @@ NO_HEADER_ANSWERS = 3
 MIN_FACTOR = 1 / 16
 RECOVERY_SECONDS = 10.0
 RECOVERY_STEP = 0.10
-MORE = 1.02
-"""What our share of a budget that other clients use is multiplied by when the store grants a request.
+LEAST_SHARE, MORE_SHARE = 1 / 8, 0.005
+"""The least share of a budget that one of several clients assumes, and what each request that the store grants adds.
 
-When it denies one, a share s becomes s · (1 − s/2): the large ones lose most, and all become equal. Of 300 jobs at 300
-a minute, five clients are denied one request for each twelve that they send, and two for each one that they send
-without learning their shares. After the others have left, some 80 requests pass until one client uses all.
+When the store denies a request, a share s becomes s · (1 − s/2): the large ones lose most, and all become equal. Of 300
+jobs at 300 a minute, five clients are denied one request for each twelve that they send, and two for each one that they
+send without learning their shares. After the others have left, some 160 requests pass until one client uses all.
 """
 
 DEBT = 0.05
@@ -184,7 +184,7 @@ class Bucket:
         """Spend the token of a request sent at `now`."""
         self._fill(now)
         self._tokens -= 1.0
-        self._share = min(1.0, self._share * MORE)
+        self._share = min(1.0, self._share + MORE_SHARE)
         self._sent.append(now)
         self._peak = max(self._peak, self.used(now))
         self._in_flight += 1
@@ -196,11 +196,11 @@ class Bucket:
     def block(self, now: float, until: float) -> None:
         """Send nothing before `until`: those who share the budget have taken what we thought was there.
 
-        Nor is anything saved up: requests go on one at a time, and at a lower rate unless this was part of a burst.
+        Nor is anything saved up: requests go on one at a time, and our share is smaller unless this was a burst.
         """
         self._fill(now)
-        if self._tokens < 2.0:
-            self._share = max(MIN_FACTOR, self._share * (1.0 - self._share / 2))
+        if self._last_sent is not None and (now - self._last_sent) * self.rate(now) >= 0.9:
+            self._share = max(LEAST_SHARE, self._share * (1.0 - self._share / 2))
         self._blocked_until = max(self._blocked_until, until)
         self._blocked_at = now
         self._tokens = min(self._tokens, 1.0 - self.rate(now) * max(0.0, until - now))
