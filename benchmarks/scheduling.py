@@ -9,11 +9,11 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from benchmarks.goal import percentile
-from benchmarks.simulation.ours import INTERVALS, KINDS, TYPICAL, Ours
+from benchmarks.simulation.ours import INTERVALS, KINDS, TYPICAL, Ours, Team
 from benchmarks.simulation.policies import RoundRobin, azure, bound, core, naive
 from benchmarks.simulation.run import Measured, Policy, Scenario, World
 from jobdeck.domain.job import JobKey
@@ -67,6 +67,9 @@ BEST = {
 }
 """Mean and p95 in seconds from the design's own simulation, to be met or beaten."""
 
+ADVISED = "vendors advise 2 to 10 s between two polls of a job"
+CROWD = "a quarter for the selected row: 9.7 s, but 22 % more mean delay of 300 at 30"
+
 SEEDS_BY_SIZE = ((100, 5), (1_000, 3), (100_000, 1))
 
 
@@ -100,13 +103,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A goal: `measure` of the results in `scenario` is at most `limit`."""
+    """A goal: `measure` of the results in `scenario` is at most `limit`; `open` says why it is not met yet."""
 
     name: str
     scenario: Scenario
     measure: Callable[[Row], float]
     limit: float
     policy: Callable[[Scenario, int], Policy] | None = None
+    open: str = ""
 
 
 def run(scenario: Scenario, policy: Callable[[Scenario, int], Policy], seeds: int | None = None) -> Row:
@@ -211,7 +215,9 @@ def goals() -> list[Goal]:
         Goal("300 at 30, list+, one batch: p95", Scenario(300, 30, "own", batch=True), p95, 5.0),
         Goal("300 at 300, list+, one batch: p95", Scenario(300, 300, "own", batch=True), p95, 3.5),
         Goal("60 at 30, single: p95", Scenario(60, 30), p95, 60.0),
-        Goal("60 at 300, single: p95", Scenario(60, 300), p95, 4.2),
+        Goal("60 at 300, single: p95", Scenario(60, 300), p95, 4.0),
+        Goal("60 at 300, single: mean age", Scenario(60, 300), _age, 1.8, open=ADVISED),
+        Goal("60 at 30, single: selected row p95", Scenario(60, 30), _selected, 9.0, open=CROWD),
         Goal("300 at 300, single: p95", Scenario(300, 300), p95, 22.0),
         Goal("300 at 600, single: p95", Scenario(300, 600), p95, 9.5),
         Goal("60 at 30, pages: p95", Scenario(60, 30, "pages"), p95, 21.0),
@@ -284,6 +290,10 @@ def _mean(row: Row) -> float:
     return row.mean
 
 
+def _age(row: Row) -> float:
+    return statistics.fmean(row.ages)
+
+
 def _full(row: Row) -> float:
     return statistics.fmean(row.full)
 
@@ -324,11 +334,28 @@ def _running(key: JobKey) -> JobUpdate:
     return JobUpdate(key, "search", terminal=False, progress=0.5, changed=True)
 
 
-def check(name: str, got: float, limit: float) -> bool:
-    """Print one goal with its measurement; return whether it was missed."""
+def shared_budget() -> Iterable[tuple[str, float, float]]:
+    """Yield what several clients of one budget make of it, with goals: requests denied after they were chosen, delays.
+
+    Without headers, so that only the store's limiter tells them of each other.
+    """
+    for clients in (1, 2, 5):
+        for jobs, per_minute, denied, mean in ((300, 300, 0.15, 7.0), (60, 30, 0.35, 16.0)):
+            scenario = Scenario(jobs, per_minute, stolen=0.0, headers=False)
+            teams = [Team(scenario, seed, clients) for seed in range(3)]
+            runs = [World(scenario, team, seed).run() for seed, team in enumerate(teams)]
+            name = f"{jobs} at {per_minute}, {clients} of one budget: "
+            part = sum(team.budget.denied for team in teams) / sum(each.sent for each in runs)
+            yield f"{name}denied, of those sent", part, denied
+            yield f"{name}mean", statistics.fmean(delay for each in runs for delay in each.delays), mean
+
+
+def check(name: str, got: float, limit: float, reason: str = "") -> bool:
+    """Print one goal with its measurement; return whether it was missed without a known `reason`."""
     missed = not got <= limit
-    print(f"  {'MISS' if missed else 'ok  '} {name:<58} {got:>8.2f}  goal {limit:g}", flush=True)
-    return missed
+    word = "ok  " if not missed else "open" if reason else "MISS"
+    print(f"  {word} {name:<58} {got:>8.2f}  goal {limit:g}{f': {reason}' if word == 'open' else ''}", flush=True)
+    return missed and not reason
 
 
 def main() -> int:
@@ -345,7 +372,9 @@ def main() -> int:
     for goal in goals():
         known = goal.scenario, goal.policy is None
         row = rows.get(known) or rows.setdefault(known, run(goal.scenario, goal.policy or ours))
-        missed += check(goal.name, goal.measure(row), goal.limit)
+        missed += check(goal.name, goal.measure(row), goal.limit, goal.open)
+    for name, got, limit in shared_budget():
+        missed += check(name, got, limit)
     for lists in (False, True):
         # Other processes only ever add time, so that the best of three runs is the most accurate.
         p99 = min(percentile(decisions(lists), 0.99) for _ in range(3))

@@ -110,7 +110,9 @@ def _api(name: str) -> str:
     resource = spec.default_resource
     jobs = ", ".join(dict.fromkeys(each.kind for each in spec.resources.values())) + ("; listed" if spec.lists else "")
     jobs += "; can be cancelled" if spec.cancel else ""
-    place = "/".join(("…" if each == resource.url.greedy_variable else each.upper()) for each in resource.group_variables)
+    place = "/".join(
+        ("…" if each == resource.url.greedy_variable else each.upper()) for each in resource.group_variables
+    )
     target = f"`{name}:{place + '/' if place else ''}ID`"
     ways = [" and ".join(f"`{variable}`" for variable in way.env.values()) for way in spec.auth if way.env]
     base = [f"`{spec.base_url_env}`, the base URL"] if spec.base_url_env and not spec.base_url else []

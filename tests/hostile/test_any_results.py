@@ -15,7 +15,7 @@ from jobdeck.scheduling.bucket import NO_HEADER_UTILIZATION, Limit, LimitSource
 from jobdeck.scheduling.list_tracker import ListEndpoint
 from tests.builders import make_scheduler
 from tests.support.examples import examples
-from tests.unit.scheduling.world import World, job_key, most_in_a_window
+from tests.unit.scheduling.world import World, failed, job_key, most_in_a_window
 
 OF_ONE_JOB = (Kind.PROTOCOL, Kind.TOO_BIG, Kind.NOT_FOUND)
 LISTS = (ListEndpoint("operation", frozenset({"operation"}), active_statuses=("processing", "queued")),)
@@ -28,8 +28,10 @@ windows = st.builds(
     st.sampled_from([None, 1.0, 3600.0]),
 )
 results = st.builds(
-    lambda problem, retry_after, window: ActionResult(
-        problem, retry_after=retry_after if problem else None, windows=(window,) if window else ()
+    lambda kind, retry_after, window: (
+        failed(kind, retry_after=retry_after, windows=(window,) if window else ())
+        if kind
+        else ActionResult(windows=(window,) if window else ())
     ),
     st.sampled_from([None, *Kind]),
     st.sampled_from([None, None, None, 0.0, 20.0, 900.0, float("inf")]),
@@ -105,7 +107,7 @@ def test_jobs_whose_answers_are_bad_starve_none_of_the_others(
         name = int(action.key.id)
         counts[name] += 1
         problem = bad[name][counts[name] % len(bad[name])] if name < len(bad) else None
-        return ActionResult(problem) if problem is not None else ActionResult(updates=seen(action, jobs))
+        return failed(problem) if problem is not None else ActionResult(updates=seen(action, jobs))
 
     for name in range(jobs):
         tested.add(job_key(name), "operation", 0.0)

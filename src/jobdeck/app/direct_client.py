@@ -68,7 +68,7 @@ class DirectClient:
     async def list_page(self, page: ListPage) -> PollResult:
         """Request one page of recent jobs."""
         url = self._provider.url_of(page)
-        return await self._send(page, url, lambda: self._provider.list_page(page), lambda reply: reply)
+        return await self._send(page, url, lambda: self._provider.list_page(page), lambda result: result)
 
     async def list_values(self, variable: str, cursor: str | None = None) -> ValuePage:
         """Request one page of the possible values of a variable."""
@@ -88,10 +88,10 @@ class DirectClient:
             permit = await self._acquire(CancelJob(target.key, request.method), request.url)
         except RateLimitedError as error:
             return CancelResult.not_sent(error.problem)
-        reply = await send_cancel(
+        result = await send_cancel(
             self._provider, self._coordinator, self._clock, target=target, request=request, permit=permit
         )
-        return CancelResult.of(reply.exchange)
+        return CancelResult.of(result.exchange)
 
     async def aclose(self) -> None:
         """Close the client's connections."""

@@ -117,16 +117,16 @@ async def _read(client: DirectClient, page: ListPage, limit: int) -> _Read:
     for _ in range(MAX_PAGES):
         asked.add(page.cursor)
         try:
-            reply = await client.list_page(replace(page, limit=min(100, limit)))
+            result = await client.list_page(replace(page, limit=min(100, limit)))
         except RateLimitedError as error:
             return _Read(tuple(rows), error.problem, tuple(gaps))
-        if reply.problem is not None:
-            return _Read(tuple(rows), reply.problem, tuple(gaps))
-        rows.extend((row, reply.exchange) for row in reply.observations)
-        gaps.extend([reply.gap] if reply.gap is not None else [])
-        if len(rows) >= limit or reply.next_cursor is None or reply.next_cursor in asked:
+        if result.problem is not None:
+            return _Read(tuple(rows), result.problem, tuple(gaps))
+        rows.extend((row, result.exchange) for row in result.observations)
+        gaps.extend([result.gap] if result.gap is not None else [])
+        if len(rows) >= limit or result.next_cursor is None or result.next_cursor in asked:
             break
-        page = replace(page, cursor=reply.next_cursor)
+        page = replace(page, cursor=result.next_cursor)
     return _Read(tuple(rows[:limit]), None, tuple(gaps))
 
 

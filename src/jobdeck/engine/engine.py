@@ -27,7 +27,7 @@ from jobdeck.engine.coordinator import (
 from jobdeck.engine.registry import Registry, RegistryChange
 from jobdeck.engine.subscription import Subscription
 from jobdeck.engine.worker import Completion, ProfileWorker
-from jobdeck.scheduling.actions import ActionResult, FetchPart, ListPage
+from jobdeck.scheduling.actions import ActionResult, ListPage
 from jobdeck.scheduling.outlook import NextPoll, QuotaSnapshot
 
 TICK_SECONDS = 1.0
@@ -102,7 +102,7 @@ class Engine:
 
     def halted(self) -> Mapping[str, Problem]:
         """Return the halted profiles, which send no requests, with the problem that halted them."""
-        return {name: worker.halt for name, worker in self._workers.items() if worker.halt is not None}
+        return {name: halt for name, worker in self._workers.items() if (halt := worker.health.halt) is not None}
 
     def next_probe_at(self, profile: str) -> float | None:
         """Return when an unreachable profile is tried again (monotonic seconds); None while it can be reached."""
@@ -400,10 +400,9 @@ class Engine:
         coroutine.close()
 
     def _resume_after_auth(self, worker: ProfileWorker) -> None:
-        if worker.halt is not None:
-            worker.halt = None
+        if worker.health.halt is not None:
             worker.scheduler.resume_after_auth(self._clock.now().mono)
-            self._publish(jobs=self._registry.mark_unreachable(worker.name, worker.unreachable_reason))
+            self._publish(jobs=self._registry.mark_unreachable(worker.name, worker.health.reason))
 
     def target_of(self, key: JobKey) -> Target | None:
         """Return the target of a watched job, else None; for workers."""
@@ -416,37 +415,34 @@ class Engine:
         First to the registry, then, with the changes, to the scheduler, then to the subscribers.
         """
         worker, result, mono = completion.worker, completion.result, completion.now.mono
-        polled = None if isinstance(completion.request, ListPage) else completion.request.key
-        change = self._registry.apply(polled, result, completion.now)
-        problem = result.problem
+        key = None if isinstance(completion.request, ListPage) else completion.request.key
+        change = self._registry.apply(key, result, completion.now)
+        polled = change.jobs[0] if key is not None and change.jobs else None
+        missing_since = polled.missing_since if polled is not None else None
+        before = worker.health
         worker.scheduler.on_result(
             mono,
             completion.request,
             ActionResult(
-                problem=problem.kind if problem is not None else None,
+                problem=result.problem,
                 updates=change.updates,
                 retry_after=result.retry_after,
                 windows=result.windows,
                 next_cursor=result.next_cursor,
                 rows=len(result.observations),
                 retry_after_unclamped=result.retry_after_unclamped,
-                missing=worker.missing_parts(polled, change.jobs[0].missing)
-                if polled is not None and change.jobs
-                else (),
+                missing=() if polled is None else worker.missing_parts(polled.key, polled.missing),
+                missing_seconds=0.0 if missing_since is None else mono - missing_since.mono,
             ),
         )
         self._share_budget(worker)
         events: list[Event] = list(change.events)
         jobs = {job.key: self._set_forecast(worker, job) for job in change.jobs}
-        # A failed request for a part says nothing about whether jobs can be reached.
-        is_part_problem = problem is not None and isinstance(completion.request, FetchPart)
-        health_events, other = ([], False) if is_part_problem else worker.track_health(problem, completion.now)
-        events += health_events
+        events += worker.health_events(before, completion.now)
+        health = worker.health
         # An answer that was in flight when the key was rejected is still applied; then its job is unreachable, too.
-        if other or worker.halt is not None:
-            jobs.update(
-                (job.key, job) for job in self._registry.mark_unreachable(worker.name, worker.unreachable_reason)
-            )
+        if health.halt is not None or _sign(health.reason) != _sign(before.reason):
+            jobs.update((job.key, job) for job in self._registry.mark_unreachable(worker.name, health.reason))
         self._publish(jobs=jobs.values(), exchanges=[result.exchange], events=events)
 
     def on_cooldown(self, profile: str) -> None:
@@ -456,8 +452,8 @@ class Engine:
     def _mark_unreachable(self, jobs: Iterable[Job]) -> list[Job]:
         """Return jobs that were just added, marked unreachable if their profile is."""
         for worker in self._workers.values():
-            if worker.unreachable_reason is not None:
-                self._registry.mark_unreachable(worker.name, worker.unreachable_reason)
+            if worker.health.reason is not None:
+                self._registry.mark_unreachable(worker.name, worker.health.reason)
         return [self.jobs[job.key] for job in jobs]
 
     def _load_selected_history(self) -> None:
@@ -541,6 +537,11 @@ class Engine:
         changed = (*jobs, *self._registry.pop_evicted())
         for subscription in self._subscriptions:
             subscription.put(changed, removed, exchanges, events)
+
+
+def _sign(problem: Problem | None) -> tuple[ProblemKind, int | None] | None:
+    """Return what a person sees of the reason why no job can be reached."""
+    return None if problem is None else (problem.kind, problem.http_status)
 
 
 async def deferred_start(work: Coroutine[Any, Any, None]) -> None:

@@ -20,6 +20,7 @@ from jobdeck.engine.coordinator import Coordinator, Denied, NullCoordinator, Per
 from jobdeck.http.base import PartRequest, PollResult, Provider
 from jobdeck.http.body import SAVE_BODY
 from jobdeck.scheduling.actions import ActionResult, CancelJob, FetchPart, ListPage, Poll, Wait
+from jobdeck.scheduling.outlook import Health
 from jobdeck.scheduling.scheduler import MAX_SLOW, Scheduler
 
 MAX_IN_FLIGHT = 2 * MAX_SLOW
@@ -81,8 +82,7 @@ class WorkerDelegate(Protocol):
 class ProfileWorker:
     """Runs one profile until cancelled.
 
-    `halt` is the problem that stopped it for good, None while it runs; `outage` is the newest problem while no job can
-    be reached, else None; `limit_assumed` says that nobody configured the limit its scheduler begins with.
+    `limit_assumed` says that nobody configured the limit its scheduler begins with.
     """
 
     def __init__(
@@ -96,14 +96,11 @@ class ProfileWorker:
     ) -> None:
         self.scheduler = scheduler
         self.limit_assumed = limit_assumed
-        self.halt: Problem | None = None
-        self.outage: Problem | None = None
         self.shared_limits: RateLimits | None = None
         self.shared_cooldown: float | None = None
         self._provider = provider
         self._clock = clock
         self._coordinator: Coordinator = coordinator or NullCoordinator()
-        self._outage_since: Instant | None = None
         self._in_flight = 0
         self._cancels_waiting = 0
         # One request at a time: between the check of the budget and its payment no other request may check.
@@ -117,9 +114,9 @@ class ProfileWorker:
         return self._provider.profile_name
 
     @property
-    def unreachable_reason(self) -> Problem | None:
-        """Why no job of the profile can be reached: what halted it, else an outage; None when they can."""
-        return self.halt or self.outage
+    def health(self) -> Health:
+        """Whether the profile's jobs can be reached, and why not."""
+        return self.scheduler.health
 
     def forecast(self, job: Job) -> tuple[float, tuple[float, float] | None, float | None] | None:
         """Return the forecast of a job that was just observed; None when it is not scheduled.
@@ -138,26 +135,16 @@ class ProfileWorker:
             _round_estimate(stall_after) if stall_after is not None else None,
         )
 
-    def track_health(self, problem: Problem | None, now: Instant) -> tuple[list[ProfileEvent], bool]:
-        """Apply the problem of a request (None: it succeeded) that the scheduler knows already.
-
-        Returns what that began or ended for the profile, and whether the reason why it cannot be reached is another.
-        """
-        before = self.unreachable_reason
-        events: list[ProfileEvent] = []
-        if self.outage is not None and not self.scheduler.unreachable and self._outage_since is not None:
-            self.outage = None
-            events.append(OutageEnded(now, self.name, now.since(self._outage_since)))
-        elif problem is not None and problem.kind.affects_profile and self.scheduler.unreachable:
-            if self.outage is None:
-                self._outage_since = now
-                events.append(OutageBegan(now, self.name, problem))
-            # A server in trouble may be gone altogether a minute later.
-            self.outage = problem
-        if problem is not None and self.halt is None and self.scheduler.quota(now.mono).halted:
-            self.halt = problem
-            events.append(ProfileHalted(now, self.name, problem))
-        return events, _reason(before) != _reason(self.unreachable_reason)
+    def health_events(self, before: Health, now: Instant) -> list[ProfileEvent]:
+        """Return what began or ended for the profile since its health was `before`."""
+        health, events = self.health, list[ProfileEvent]()
+        if before.outage is not None and health.outage is None:
+            events.append(OutageEnded(now, self.name, now.mono - before.since))
+        if before.outage is None and health.outage is not None:
+            events.append(OutageBegan(now, self.name, health.outage))
+        if before.halt is None and health.halt is not None:
+            events.append(ProfileHalted(now, self.name, health.halt))
+        return events
 
     def wake(self) -> None:
         """Make the loop ask its scheduler again."""
@@ -220,9 +207,8 @@ class ProfileWorker:
         result = await send_cancel(
             self._provider, self._coordinator, self._clock, target=target, request=request, permit=permit
         )
-        kind = result.problem.kind if result.problem is not None else None
         action_result = ActionResult(
-            kind,
+            result.problem,
             retry_after=result.retry_after,
             windows=result.windows,
             retry_after_unclamped=result.retry_after_unclamped,
@@ -272,9 +258,9 @@ class ProfileWorker:
         quota = self.scheduler.quota(now.mono)
         if quota.paused:
             return Problem(ProblemKind.PERMISSION, "polling is paused: press p to resume, then cancel again")
-        if self.halt is not None:
-            message = f"{self.halt.kind.label}, polling stopped: run `jobdeck doctor`, press R, then cancel again"
-            return replace(self.halt, message=message)
+        if (halt := self.health.halt) is not None:
+            message = f"{halt.kind.label}, polling stopped: run `jobdeck doctor`, press R, then cancel again"
+            return replace(halt, message=message)
         if quota.blocked_until is not None:
             return cooldown_problem(now.later(quota.blocked_until - now.mono))
         return None
@@ -419,10 +405,6 @@ class ProfileWorker:
         part = subject.missing if isinstance(subject, PartRequest) else None
         duration = self._clock.now().mono - started.mono
         return Exchange(self.name, "GET", self._url_of(subject), started, duration, job=job, problem=problem, part=part)
-
-
-def _reason(problem: Problem | None) -> tuple[ProblemKind, int | None] | None:
-    return None if problem is None else (problem.kind, problem.http_status)
 
 
 def _resolve(wanted: _Download, result: PollResult) -> None:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from jobdeck.domain.job import JobKey, MissingPart
 from jobdeck.domain.phase import Phase
-from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 
 
@@ -82,10 +82,11 @@ class ActionResult:
     `retry_after` is in seconds from now, already parsed and clamped, `retry_after_unclamped` what it was before;
     `windows` are the announced rate limits. Of a list page, `updates` has the watched rows in the server's order, and
     `rows` counts all its rows, watched or not (None when unknown: then a row that is gone from the page is not known to
-    be gone from the list). Of a poll or a part, `missing` are the parts of the job that are yet to be fetched.
+    be gone from the list). Of a poll or a part, `missing` are the parts of the job that are yet to be fetched; of one
+    that was not found, `missing_seconds` is for how long nothing else has been answered.
     """
 
-    problem: ProblemKind | None = None
+    problem: Problem | None = None
     updates: tuple[JobUpdate, ...] = ()
     retry_after: float | None = None
     windows: tuple[RateWindow, ...] = ()
@@ -93,6 +94,12 @@ class ActionResult:
     rows: int | None = None
     retry_after_unclamped: float | None = None
     missing: tuple[MissingPart, ...] = ()
+    missing_seconds: float = 0.0
+
+    @property
+    def kind(self) -> ProblemKind | None:
+        """The kind of the problem; None when the exchange was good."""
+        return None if self.problem is None else self.problem.kind
 
     @property
     def retry_asked(self) -> float | None:

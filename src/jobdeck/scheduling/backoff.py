@@ -4,8 +4,9 @@ import math
 import random
 from collections.abc import Hashable
 
-from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.ratelimit import MAX_RETRY_AFTER
+from jobdeck.scheduling.outlook import Health
 
 MIN_DELAY = 0.2
 MAX_DELAY = MAX_RETRY_AFTER
@@ -63,29 +64,36 @@ class CircuitBreaker:
     """Counts a profile's failures in a row: after three of them only one probe is sent after 2, 4, … 60 s.
 
     `probe_at` is None while closed, else the moment (monotonic seconds) of the next probe; `opened` counts the probes
-    from 1. `unreachable` says that no job of the profile can be reached: what fails is more than one job alone.
+    from 1. `health` is what the engine publishes: in an outage, more than one job alone fails.
     """
 
     def __init__(self) -> None:
         self.opened = 0
         self.probe_at: float | None = None
-        self.unreachable = False
+        self.halt: Problem | None = None
+        self._outage: Problem | None = None
+        self._outage_since = 0.0
         self._failures = 0
         self._opened_at = self._answered_at = float("-inf")
         self._failed_at: dict[Hashable, float] = {}
         self._failed_in_a_row: set[Hashable] = set()
         self._subjects: set[Hashable] = set()
 
-    def fails_alone(self, subject: Hashable) -> bool:
-        """Whether `subject` failed before as well, and something else was answered since.
+    @property
+    def health(self) -> Health:
+        """Whether jobs can be reached, and why not."""
+        return Health(self.halt, self._outage, self._outage_since)
 
-        Its failures then say nothing of the profile.
+    def fails_alone(self, subject: Hashable) -> bool:
+        """Whether only `subject` fails: it failed before, and another request succeeded since.
+
+        Its failures then say nothing about the profile.
         """
         return self._failed_at.get(subject, float("inf")) < self._answered_at
 
     def record_failure(
         self,
-        kind: ProblemKind,
+        problem: Problem,
         now: float,
         rng: random.Random,
         subject: Hashable,
@@ -93,24 +101,30 @@ class CircuitBreaker:
         probe: bool = False,
         counts: bool = True,
     ) -> bool:
-        """Count a failure of a request about `subject`, unless it is its own; a failed probe doubles the wait.
+        """Apply a failure of a request about `subject`, which `counts` unless it is its own.
 
-        Answers to requests sent before the breaker opened are no probes and make nobody wait longer. A problem of one
-        job shows that the server answers. Returns whether that closed the breaker.
+        A failed probe doubles the wait; an answer to a request sent before the breaker opened is no probe. A problem of
+        one job shows that the server answers. Returns whether that closed the breaker.
         """
+        kind = problem.kind
         if kind not in _PROFILE_WIDE:
             return self.record_success(now, subject)
-        alone = not counts or (self.fails_alone(subject) and not probe)
         self._note_subject(subject)
         self._failed_at[subject] = now
-        if alone:
+        if self._outage is not None and kind.affects_profile:
+            # A server in trouble may be gone altogether a minute later.
+            self._outage = problem
+        if not counts:
             return False
         self._failed_in_a_row.add(subject)
         self._failures += 1
         if self._failures < FAILURES_TO_OPEN:
             return False
         several = len(self._failed_in_a_row) > 1 or len(self._subjects) == 1
-        self.unreachable = kind.affects_profile and (self.unreachable or several or kind in _JOB_INDEPENDENT)
+        if not kind.affects_profile:
+            self._outage = None
+        elif self._outage is None and (several or kind in _JOB_INDEPENDENT):
+            self._outage, self._outage_since = problem, now
         if self.probe_at is not None and not probe:
             return False
         self.opened += 1
@@ -127,7 +141,7 @@ class CircuitBreaker:
         self._failed_at.pop(subject, None)
         self._failed_in_a_row.clear()
         self._answered_at = now
-        self.unreachable = False
+        self._outage = None
         self.close()
         return was_open
 

@@ -31,21 +31,32 @@ NO_HEADER_ANSWERS = 3
 MIN_FACTOR = 1 / 16
 RECOVERY_SECONDS = 10.0
 RECOVERY_STEP = 0.10
+LEAST_SHARE, MORE_SHARE = 1 / 8, 0.005
+"""The least share of a budget that one of several clients assumes, and what each request that the store grants adds.
+
+When the store denies a request, a share s becomes s · (1 − s/2): the large ones lose most, and all become equal. Of 300
+jobs at 300 a minute, five clients are denied one request for each twelve that they send, and two for each one that they
+send without learning their shares. After the others have left, some 160 requests pass until one client uses all.
+"""
+
 DEBT = 0.05
 """Part of the limit that must come in after a 429 before the next request, which then goes alone, as a probe."""
 
 STALE_HEADERS_SECONDS = 5.0
-"""Seconds after which a header that shows others' use is too old to send more than one request on it."""
+"""Age after which a header is too old to allow more than one request under way.
+
+Without it, a list of three jobs that do nothing is requested 26 times in 100 s, not 12.
+"""
 
 FEW_REQUESTS = 10
 """Requests in a minute after which a first refusal is others' doing rather than so low a limit."""
 
 ANSWER_WAIT_SECONDS = 1.0
-"""Seconds to wait for the answer to that one."""
+"""The longest wait for an answer before another request is under way."""
 
 SENT_PER_EXTRA_IN_FLIGHT = 120
-"""While no header shows what is left, and no minute had so many before, one request is under way at once (two
-of the first few), and another for each so many that a minute had: each may be one more that is refused."""
+"""Without headers, one request is under way at once (two of the very first), and one more for each 120 that the busiest
+minute has had: each may be refused. With no such limit 60 jobs at 60, 300 believed, have 3.75 refusals a run, not 2."""
 
 FORGET_SECONDS = 600.0
 MAX_WINDOWS = 16
@@ -94,6 +105,7 @@ class Bucket:
         self._own_limit = limit.requests_per_minute
         self._inferred = InferredLimit()
         self._factor = 1.0
+        self._share = 1.0
         self._reduced_at = float("-inf")
         self._recovered_at: float | None = None
         self._windows: dict[str, ServerWindow] = {}
@@ -137,7 +149,7 @@ class Bucket:
     def rate(self, now: float) -> float:
         """Requests a second that may be sent from `now` on."""
         pace = NO_HEADER_UTILIZATION if self._lacks_headers else TARGET_UTILIZATION
-        stated = self._factor * pace * self._stated_limit
+        stated = self._factor * self._share * pace * self._stated_limit
         most = min(stated, INFERRED_UTILIZATION * self._inferred.limit) / MINUTE
         return min([most, *(window.rate(now) for window in self._live_windows(now))])
 
@@ -172,6 +184,7 @@ class Bucket:
         """Spend the token of a request sent at `now`."""
         self._fill(now)
         self._tokens -= 1.0
+        self._share = min(1.0, self._share + MORE_SHARE)
         self._sent.append(now)
         self._peak = max(self._peak, self.used(now))
         self._in_flight += 1
@@ -183,9 +196,11 @@ class Bucket:
     def block(self, now: float, until: float) -> None:
         """Send nothing before `until`: those who share the budget have taken what we thought was there.
 
-        Nor is anything saved up: requests go on one at a time.
+        Nor is anything saved up: requests go on one at a time, and our share is smaller unless this was a burst.
         """
         self._fill(now)
+        if self._last_sent is not None and (now - self._last_sent) * self.rate(now) >= 0.9:
+            self._share = max(LEAST_SHARE, self._share * (1.0 - self._share / 2))
         self._blocked_until = max(self._blocked_until, until)
         self._blocked_at = now
         self._tokens = min(self._tokens, 1.0 - self.rate(now) * max(0.0, until - now))
@@ -216,7 +231,7 @@ class Bucket:
     def update_from_headers(self, now: float, windows: Iterable[RateWindow], in_flight: int) -> None:
         """Apply the rate limit headers of an answer; `in_flight` requests may not be counted in them yet.
 
-        What those who share the budget refused under a lower limit is theirs to be asked again at once.
+        If the limit rose, the shared budget is asked again at once for what it denied.
         """
         self._fill(now)
         before = self.limit
@@ -242,7 +257,7 @@ class Bucket:
         return chain(self._older, self._sent) if known is not None and known.length > MINUTE else self._sent
 
     def _unblock(self, now: float) -> None:
-        """Hold no longer, and with one token, unless a refusal of the server's has come since."""
+        """End a block by the shared budget, with one token, unless the server has answered 429 since."""
         if self._blocked_until > now and self._reduced_at < self._blocked_at:
             self._blocked_until = now
             self._tokens = max(self._tokens, 1.0)

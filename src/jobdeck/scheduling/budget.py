@@ -127,7 +127,7 @@ class Budget:
         if result.problem is None:
             self._rate_limited = 0
             self._bucket(page=page).on_success(now)
-        elif result.problem is ProblemKind.RATE_LIMIT:
+        elif result.kind is ProblemKind.RATE_LIMIT:
             self._on_rate_limited(now, sent, result, page=page)
 
     def set_cooldown(

@@ -11,9 +11,6 @@ ANY_KIND = "*"
 DEFAULT_TYPICAL = 60.0
 """What orders the polls of kinds of which nobody says anything; nothing that is shown comes from it."""
 
-GUESSED = "~"
-"""Before the name of durations measured on jobs that may have begun before they were first seen."""
-
 PRIOR_WEIGHT = 3.0
 SAMPLES_FOR_ETA = 5
 MIN_REMAINING = 2.0
@@ -84,13 +81,10 @@ class Estimates:
         """Return all durations as plain data that JSON can hold."""
         return {name: durations.export() for name, durations in self._durations.items()}
 
-    def add_sample(self, kind: str, seconds: float, stage: str | None = None, *, guessed: bool = False) -> None:
-        """Take in how long a job of `kind`, or its `stage`, took from beginning to end.
-
-        A `guessed` beginning, which may have been earlier, orders polls and tells nobody of stalls or of what is left.
-        """
+    def add_sample(self, kind: str, seconds: float, stage: str | None = None) -> None:
+        """Take in how long a job of `kind`, or its `stage`, took from beginning to end."""
         name = _name(kind, stage)
-        self._durations.setdefault(GUESSED + name if guessed else name, Durations()).add(seconds)
+        self._durations.setdefault(name, Durations()).add(seconds)
         self._typical.pop(name, None)
 
     def typical(self, kind: str) -> float:
@@ -98,8 +92,7 @@ class Estimates:
         known = self._typical.get(kind)
         if known is None:
             known = self._documented_typical(kind) or DEFAULT_TYPICAL
-            known_durations = (self._durations.get(kind), self._durations.get(GUESSED + kind))
-            durations = max((each for each in known_durations if each), key=lambda each: each.count, default=None)
+            durations = self._durations.get(kind)
             median = durations.quantile(0.5) if durations else None
             if durations and median is not None:
                 known = (PRIOR_WEIGHT * known + durations.count * median) / (PRIOR_WEIGHT + durations.count)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.transitions import KNOWN_SECONDS
 from jobdeck.scheduling.actions import ActionResult, JobUpdate
 from jobdeck.scheduling.backoff import MAX_BACKOFF, backoff, clamp_delay
 from jobdeck.scheduling.estimates import Estimates
@@ -14,8 +15,7 @@ from jobdeck.scheduling.list_tracker import GRACE_GAPS, MAX_GRACE, MIN_GRACE, Li
 from jobdeck.scheduling.scheduled_job import MIN_INTERVAL, TRANSIENT_FAILURES, PollInterval, ScheduledJob
 
 NOT_FOUND_SECONDS = 60.0
-MISSING_SECONDS = 30.0
-"""After so long without anything but "not found" a job is polled rarely."""
+"""Between two polls of a job that has not been found for as long as a known one must be to be believed gone."""
 
 MAX_MISSING_WAIT = 5.0
 """Between two polls until then: a replica that lags catches up within seconds."""
@@ -133,7 +133,7 @@ class ScheduleTable:
         job.terminal = job.complete = job.needs_reason = job.start_exact = job.from_start = False
         job.end_confirmations = 0
         job.started, job.first_progress = now, None
-        job.stage = job.stage_since = job.last_change = None
+        job.stage = job.stage_since = None
         self.awaiting_result.pop(job.key, None)
         self._deferred.drop(job.key)
         if (tracker := self._any_list_of(job)) is not None:
@@ -180,7 +180,9 @@ class ScheduleTable:
         live = len(self.fair_queue) + sum(not self.jobs[key].terminal for key in self.in_flight if key in self.jobs)
         return covered, max(0, live - covered)
 
-    def apply_update(self, now: float, sent: float, update: JobUpdate, hint: float | None, *, listed: bool) -> None:
+    def apply_update(
+        self, now: float, sent: float, update: JobUpdate, retry_after: float | None, *, listed: bool
+    ) -> None:
         """Apply an observation of a job; which answer is the newest is not decided here."""
         job = self.jobs.get(update.key)
         if job is None:
@@ -194,13 +196,8 @@ class ScheduleTable:
             job.last_full = now
             job.update_progress(now, update, self.estimates)
             job.last_polled = job.last_polled if listed else now
-        if update.changed or job.last_change is None:
-            job.last_change = now
-        job.failures = job.misses = 0
-        job.missing_since = None
+        job.failures = 0
         tracker = self._any_list_of(job)
-        if tracker is not None and update.terminal and not listed and not job.terminal:
-            tracker.ended_pages.record_end(here=False)
         job.suspected_end = False
         job.was_running = update.phase is Phase.RUNNING or (update.phase is None and not update.terminal)
         self.new.pop(job.key, None)
@@ -212,7 +209,7 @@ class ScheduleTable:
         if tracker is not None:
             tracker.mark_alive(job.key)
         job.hazard = 1.0 / job.remaining(now, self.estimates)
-        job.not_before = now + clamp_delay(hint) if hint is not None else float("-inf")
+        job.not_before = now + clamp_delay(retry_after) if retry_after is not None else float("-inf")
         wait = max(job.min_interval(now, self.estimates) * self.interval_factor, job.not_before - now)
         if listed:
             wait = self._list_grace(job, now, sent, wait, full=update.full)
@@ -255,18 +252,18 @@ class ScheduleTable:
                 self.fair_queue.mark_polled(job)
         if job.complete or key in self.fair_queue or key in self.awaiting_result or key in self._deferred:
             return
-        match result.problem:
+        match result.kind:
             case None:
                 wait = job.min_interval(now, self.estimates)
             case ProblemKind.RATE_LIMIT:
                 wait = max(0.0, (quiet_until or now) - now)
             case ProblemKind.NOT_FOUND:
-                wait = self._not_found_delay(job, now)
+                wait = self._not_found_delay(job, result)
             case ProblemKind.PERMISSION:
                 wait = FORBIDDEN_SECONDS
             case _:
                 wait = backoff(job.failures, self._rng)
-        if result.problem not in {None, ProblemKind.RATE_LIMIT} and result.retry_after is not None:
+        if result.kind not in {None, ProblemKind.RATE_LIMIT} and result.retry_after is not None:
             # What it asks for about this job; about the profile, the budget knows.
             wait = max(wait, result.retry_after)
             job.not_before = now + wait
@@ -275,14 +272,11 @@ class ScheduleTable:
         else:
             self._deferred.put(key, now + (wait if job.failures <= FULL_RATE_TRIES else RARE_SECONDS))
 
-    def _not_found_delay(self, job: ScheduledJob, now: float) -> float:
+    def _not_found_delay(self, job: ScheduledJob, result: ActionResult) -> float:
         """Return the seconds to leave a job alone that the server does not know."""
-        job.misses += 1
-        if job.missing_since is None:
-            job.missing_since = now
-        if job.misses > 1 and now - job.missing_since >= MISSING_SECONDS:
+        if result.missing_seconds >= KNOWN_SECONDS:
             return NOT_FOUND_SECONDS
-        return clamp_delay(min(MAX_MISSING_WAIT, 2.0 ** (job.misses - 1)) * self._rng.uniform(0.5, 1.0))
+        return min(MAX_MISSING_WAIT, 2.0 ** (min(job.failures, 10) - 1)) * self._rng.uniform(0.5, 1.0)
 
     def promote_due(self, now: float) -> None:
         """Make ready whatever has waited long enough."""
@@ -311,13 +305,13 @@ class ScheduleTable:
         self._parked_untried.pop(key, None)
 
     def has_never_answered(self) -> bool:
-        """Whether there is a job that was never polled."""
+        """Whether there is a job that nothing was answered about yet."""
         return bool(self.new or self._parked_untried)
 
     def unpark_next(self, now: float, *, slow: bool) -> None:
-        """Queue the never answered job that has been parked for longest, now that a request has ended.
+        """Queue the never answered job that has been parked for longest, now that a connection is free.
 
-        With `slow` it was one for a slow job, whose place another slow one may take as well.
+        `slow`: a slow job had it, so a parked slow job may use it, too.
         """
         for queue in (self._parked_slow, self._parked_untried) if slow else (self._parked_untried,):
             key = next(iter(queue), None)
@@ -360,8 +354,6 @@ class ScheduleTable:
         tracker = self.lists[candidate.page.resource, candidate.page.account_group]
         shown: list[JobKey] = []
         for update in result.updates:
-            if candidate.query.ended_only and update.terminal and update.key in tracker.keys:
-                tracker.ended_pages.record_end(here=True)
             self.apply_update(now, sent, update, None, listed=True)
             if update.key in tracker.keys:
                 shown.append(update.key)
@@ -420,9 +412,9 @@ class ScheduleTable:
             tracker = self.list_of(job)
             if tracker is None or tracker.endpoint.full_rows or now < job.not_before:
                 continue
-            told = job.added - MAX_SECONDS_WITHOUT_STAGES if job.last_full is None else job.last_full
-            if told + MAX_SECONDS_WITHOUT_STAGES * self.interval_factor <= now and told < longest:
-                found, longest = key, told
+            last_full = job.added - MAX_SECONDS_WITHOUT_STAGES if job.last_full is None else job.last_full
+            if last_full + MAX_SECONDS_WITHOUT_STAGES * self.interval_factor <= now and last_full < longest:
+                found, longest = key, last_full
         return found
 
     def urgent_result(self) -> JobKey | None:
@@ -442,9 +434,9 @@ class ScheduleTable:
         if job.needs_reason:
             others = dict(self.awaiting_result)
             del others[job.key]
-            graves = dict.fromkeys(key for key in others if self.jobs[key].needs_reason)
+            failed = dict.fromkeys(key for key in others if self.jobs[key].needs_reason)
             self.awaiting_result.clear()
-            self.awaiting_result.update({**graves, job.key: None, **others})
+            self.awaiting_result.update({**failed, job.key: None, **others})
 
     def retry_failed(self, now: float) -> None:
         """Poll all that failed, now that the profile works again."""
@@ -470,7 +462,7 @@ class ScheduleTable:
     def _list_grace(self, job: ScheduledJob, now: float, sent: float, wait: float, *, full: bool) -> float:
         """Seconds to leave a job to its list before it is polled on its own."""
         if job.visible and not full:
-            told = job.last_full if job.last_full is not None else job.added
-            return max(0.0, told + STAGES_SECONDS * self.interval_factor - now)
+            last_full = job.last_full if job.last_full is not None else job.added
+            return max(0.0, last_full + STAGES_SECONDS * self.interval_factor - now)
         gap = sent - job.last_listed if job.last_listed is not None else 0.0
         return max(wait, min(MAX_GRACE, max(MIN_GRACE * self.interval_factor, GRACE_GAPS * gap)))

@@ -5,7 +5,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from jobdeck.domain.job import JobKey
-from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.scheduling.actions import (
     Action,
     ActionResult,
@@ -21,28 +21,31 @@ from jobdeck.scheduling.bucket import Limit
 from jobdeck.scheduling.budget import Budget
 from jobdeck.scheduling.estimates import Estimates
 from jobdeck.scheduling.list_tracker import ListEndpoint
-from jobdeck.scheduling.outlook import NextPoll, QuotaSnapshot
+from jobdeck.scheduling.outlook import Health, NextPoll, QuotaSnapshot
 from jobdeck.scheduling.schedule_table import FORBIDDEN_SECONDS, ScheduleTable
 from jobdeck.scheduling.scheduled_job import PollInterval
 from jobdeck.scheduling.selection import Selection, Selector
 
 CROWDED = 0.75
-"""Part of a minute's requests that, once used, shows that somebody has to wait."""
+"""Share of the minute's budget above which jobs are considered to be waiting."""
 
 MAX_SLOW = 4
 """Requests at once for jobs that are slow to be answered, or that have been under way for long: half of all.
 
-With twelve jobs of 22 that never answer, the other ten were polled twice in 150 s, and now as though they were alone.
+Without it, ten jobs beside twelve that never answer are polled twice in 150 s; with it, as often as if they were alone.
 """
 
 MAX_UNCERTAIN = 6
-"""The same together with jobs that were never answered yet, once others were."""
+"""The same together with jobs that were never answered yet, once others were.
+
+Without it, jobs that answer wait up to 32 s while others that never do are tried for the first time; 12 are allowed.
+"""
 
 SLOW_SECONDS = 5.0
 """An answer that takes so long is slow."""
 
 MAX_PARKED = 16
-"""Jobs that one decision leaves aside because no place is free for them, of which there may be thousands."""
+"""Most jobs that one decision may skip for lack of a free connection: there may be thousands."""
 
 LONG_WAIT = 15.0
 """Seconds that the last in the queue may wait before the selected job takes less."""
@@ -87,7 +90,6 @@ class Scheduler:
         self._started_at: float | None = None
         self._last_success: float | None = None
         self._paused = False
-        self._halted = False
 
     def add(self, key: JobKey, kind: str, now: float, elapsed: float | None = None, wait: float | None = None) -> None:
         """Watch a job, due at once, or in `wait` seconds; adding it again changes nothing.
@@ -155,9 +157,9 @@ class Scheduler:
 
     def resume_after_auth(self, now: float) -> None:
         """Go on after a refused key (401, 403) halted the profile."""
-        self._halted = False
         self._started_at = None
         self._last_success = None
+        self._breaker.halt = None
         self._breaker.close()
         self.poll_all_now(now)
 
@@ -173,7 +175,7 @@ class Scheduler:
         A `Wait` is until a moment 0.2–900 s from now, or None: until the scheduler is called.
         """
         now = self._tick(now)
-        if self._paused or self._halted:
+        if self._paused or self._breaker.halt:
             return Wait(None)
         if (cooldown := self._budget.cooldown_until(now)) is not None:
             return Wait(clamp_until(now, cooldown))
@@ -221,7 +223,7 @@ class Scheduler:
     def on_result(self, now: float, action: Action, result: ActionResult) -> None:
         """Apply the result of an action; one that is not in flight (any more) changes nothing.
 
-        A poll without a problem and without a row shows nothing: its job is due again, its token stays spent.
+        A poll with neither a problem nor a row shows nothing: its job was not watched when the answer came.
         """
         now = self._tick(now)
         if action not in self._in_flight:
@@ -234,21 +236,21 @@ class Scheduler:
         sent, probe, selection = self._in_flight.pop(action)
         if isinstance(action, Poll):
             self._track_latency(action.key, now, sent, result)
-        # One that has been under way for long was counted when it came; it keeps no other waiting for its headers.
+        # A request in flight for more than SLOW_SECONDS is in the server's count already.
         fresh = sum(now - sent < SLOW_SECONDS for sent, _, _ in self._in_flight.values())
         self._budget.on_result(now, sent, result, fresh, page=isinstance(action, ListPage))
         if result.problem is None:
             self._on_works(self._breaker.record_success(now, _subject_of(action)), now)
             self._last_success = now
         elif not isinstance(action, FetchPart):
-            # All that keeps a part from being fetched, but a rate limit, is no reason to poll jobs less, or not at all.
+            # A failed part (unless rate limited) says nothing about the profile.
             self._on_failure(now, action, result.problem, result, probe=probe)
         self._apply(now, sent, action, selection, result)
 
     def _track_latency(self, key: JobKey, now: float, sent: float, result: ActionResult) -> None:
         """Note whether the answer took long, or never came; one that did gives its place to another such job."""
         self._table.in_flight.discard(key)
-        slow = result.problem is ProblemKind.TIMEOUT or now - sent >= SLOW_SECONDS
+        slow = result.kind is ProblemKind.TIMEOUT or now - sent >= SLOW_SECONDS
         job = self._table.jobs.get(key)
         was_slow, untried = (job.slow, job.never_answered) if job is not None else (False, False)
         if job is not None:
@@ -262,7 +264,7 @@ class Scheduler:
             if result.problem is None:
                 self._table.apply_page(now, sent, selection.candidate, result)
             else:
-                self._table.apply_page_failure(now, selection.candidate, result.problem, result.retry_after)
+                self._table.apply_page_failure(now, selection.candidate, result.problem.kind, result.retry_after)
         elif isinstance(action, FetchPart):
             self._selector.apply_part(now, action, result)
         elif isinstance(action, Poll):
@@ -318,14 +320,14 @@ class Scheduler:
         return NextPoll(due, interval, job.failures)
 
     @property
-    def unreachable(self) -> bool:
-        """Whether no job can be reached: everything failed lately, and not by a fault of one job's own."""
-        return self._breaker.unreachable
+    def health(self) -> Health:
+        """Whether the profile's jobs can be reached, and why not."""
+        return self._breaker.health
 
     @property
     def probe_at(self) -> float | None:
         """When a profile that cannot be seen is tried next; None while it can be, or nobody will."""
-        if self._paused or self._halted or self._breaker.probe_at is None:
+        if self._paused or self._breaker.halt or self._breaker.probe_at is None:
             return None
         return max(self._breaker.probe_at, self._budget.cooldown_until(self._now) or self._now)
 
@@ -366,7 +368,9 @@ class Scheduler:
         now = self._tick(now)
         covered, alone = self._table.coverage()
         snapshot = self._budget.snapshot(now)
-        return replace(snapshot, paused=self._paused, halted=self._halted, covered=covered, alone=alone)
+        return replace(
+            snapshot, paused=self._paused, halted=self._breaker.halt is not None, covered=covered, alone=alone
+        )
 
     def _tick(self, now: float) -> float:
         elapsed = now - self._now
@@ -394,7 +398,7 @@ class Scheduler:
         """
         job = self._table.jobs.get(key)
         if job is None or self._table.parked_since(key) == now:
-            # One that comes up again at once is wanted for something that no other job can give.
+            # Selected again in the same decision: nothing else can be sent instead.
             return False
         first = job.never_answered and self._last_success is not None
         if not job.slow and not first:
@@ -408,25 +412,24 @@ class Scheduler:
                 untried += 1
         return slow + untried >= MAX_UNCERTAIN if first else slow >= MAX_SLOW
 
-    def _on_failure(
-        self, now: float, action: Action, problem: ProblemKind, result: ActionResult, *, probe: bool
-    ) -> None:
+    def _on_failure(self, now: float, action: Action, problem: Problem, result: ActionResult, *, probe: bool) -> None:
         subject, page = _subject_of(action), isinstance(action, ListPage)
         alone = not probe and self._breaker.fails_alone(subject)
-        counts = True
-        match problem:
+        counts = not alone
+        match problem.kind:
             case ProblemKind.AUTH:
-                self._halted = True
+                self._breaker.halt = self._breaker.halt or problem
             case ProblemKind.SERVER_ERROR if result.retry_after is not None and not alone:
-                self._budget.set_cooldown(now, result.retry_after, problem, result.retry_asked)
+                self._budget.set_cooldown(now, result.retry_after, problem.kind, result.retry_asked)
             case ProblemKind.PERMISSION if page:
                 counts = False
             case ProblemKind.PERMISSION:
                 since = self._last_success if self._last_success is not None else self._started_at
-                self._halted = self._halted or (since is not None and now - since >= FORBIDDEN_SECONDS)
+                if since is not None and now - since >= FORBIDDEN_SECONDS:
+                    self._breaker.halt = self._breaker.halt or problem
             case ProblemKind.TIMEOUT:
                 # Jobs that never answer take their time: what was not tried meanwhile may be well.
-                counts = probe or not self._table.has_never_answered()
+                counts = probe or not (alone or self._table.has_never_answered())
         works = self._breaker.record_failure(problem, now, self._rng, subject, probe=probe, counts=counts)
         self._on_works(works, now)
 

@@ -38,7 +38,7 @@ the mean instead of 18 s, at 2,000 and 300 after 46 s instead of 76 s.
 """
 
 PROBED_AMONG = 8
-"""Ended jobs that wait for their own answer, among which one is looked for to probe a profile with."""
+"""How many ended jobs that wait for their own answer are considered as a probe."""
 
 SELECTED_SECONDS = 2.0
 SELECTED_SHARE = 1 / 3
@@ -138,11 +138,11 @@ class SelectedJob:
         self._share = CROWDED_SHARE if crowded else SELECTED_SHARE
         self._credit = min(1.0, self._credit + seconds * rate * self._share)
 
-    def due_at(self, now: float, looked: float | None, rate: float, pace: float) -> float:
+    def due_at(self, now: float, last_success: float | None, rate: float, interval_factor: float) -> float:
         """Return when the selected job may be polled next, given its last success."""
         missing = 1.0 - self._credit
         paid = now if missing <= 1e-9 else now + missing / max(rate * self._share, 1e-6)
-        return paid if looked is None else max(paid, looked + SELECTED_SECONDS * pace)
+        return paid if last_success is None else max(paid, last_success + SELECTED_SECONDS * interval_factor)
 
     def spend(self) -> None:
         """Pay for one request."""
@@ -173,16 +173,15 @@ class Selector:
         self._budget = budget
         self._urgent_in_a_row = 0
         self._since_detail = 0
-        self._detail_key: JobKey | None = None
         self._result_last = False
 
     def select(self, now: float, in_flight: Container[Action], *, probe: int) -> Selection | float | None:
-        """Return a request that is worth to be sent now; else when to select again; None: after the next call.
+        """Return the request to send now, or the time to ask again (None: after the next event).
 
-        `probe` is the how-manieth probe of a profile that fails this would be, 0 while it works.
+        `probe` is the number of this probe, counted from 1; 0 while the profile works.
         """
         poll_at = self._budget.ready(now)
-        # First, since what follows counts how many are ready: new jobs would else hide for long that others wait.
+        # First: the count of ready jobs below must include those that have just become due.
         self._table.promote_due(now)
         page_at = self._budget.ready(now, page=True)
         if probe and (selection := self._probe(now, in_flight, poll_at, page_at, probe)) is not None:
@@ -193,8 +192,10 @@ class Selector:
         if poll_at <= now:
             if not probe and (part := self._part_in_turn(now)) is not None:
                 return self._select_part(part)
-            key = self._urgent(now, in_flight) or self._detail_in_turn(now)
-            if key is None or (candidate is not None and self._covered_by(candidate, key)):
+            key, detail = self._urgent(now, in_flight), False
+            if key is None and (key := self._detail_in_turn(now)) is not None:
+                detail = True
+            if key is None or (candidate is not None and not detail and self._covered_by(candidate, key)):
                 best = self._table.fair_queue.best(now)
                 worth = best.simple_value(now) if best is not None else 0.0
                 if (
@@ -210,7 +211,7 @@ class Selector:
                     key = best.key
             key = key or self._next_awaiting_result()
             if key is not None:
-                return self._select_poll(key)
+                return self._select_poll(key, detail=detail)
             if (at := self.parts.due_ended()) is not None and at <= now:
                 return self._select_part(self.parts.first_ended())
             return self._idle_until(now)
@@ -234,7 +235,7 @@ class Selector:
 
     def _covered_by(self, candidate: PageCandidate, key: JobKey) -> bool:
         """Whether a page is the better way to learn about an urgent job, because it shows others like it."""
-        if key in self._table.requested or key == self._detail_key:
+        if key in self._table.requested:
             return False
         rows = candidate.query.pages[candidate.depth] if candidate.depth < len(candidate.query.pages) else ()
         if key == self.selected.key:
@@ -301,7 +302,7 @@ class Selector:
     def _probe(
         self, now: float, in_flight: Container[Action], poll_at: float, page_at: float, number: int
     ) -> Selection | None:
-        """Return a page and a poll in turn: a page refreshes all at once, but a list may be what fails."""
+        """Return a page for odd probes and else a poll: a page refreshes all at once, but a list may be what fails."""
         requested = self._first_requested(in_flight)
         if requested is None and number % 2 and page_at <= now:
             candidate = self._best_candidate(now, probing=True)
@@ -326,12 +327,11 @@ class Selector:
     def _detail_in_turn(self, now: float) -> JobKey | None:
         """Return a job whose turn it is although pages may be worth more, so that none of them waits for ever."""
         unfinished = self._table.awaiting_result
-        self._detail_key = None
-        if self._since_detail >= DETAIL_EVERY:
-            selected = self.selected.key if self.selected.key in unfinished else None
-            bare = self._table.needs_stages(now) if self._result_last or not unfinished else None
-            self._detail_key = selected or self._table.urgent_result() or bare or self._next_awaiting_result()
-        return self._detail_key
+        if self._since_detail < DETAIL_EVERY:
+            return None
+        selected = self.selected.key if self.selected.key in unfinished else None
+        bare = self._table.needs_stages(now) if self._result_last or not unfinished else None
+        return selected or self._table.urgent_result() or bare or self._next_awaiting_result()
 
     def _part_due(self, now: float) -> float | None:
         """Return when a part of the selected job may be fetched: while it goes on, from what such a job may take."""
@@ -353,8 +353,8 @@ class Selector:
     def _select_part(self, key: JobKey) -> Selection:
         return Selection(self.parts.first(key), for_selected=not self.parts.has_ended(key), detail=True)
 
-    def _select_poll(self, key: JobKey) -> Selection:
-        detail = key in self._table.awaiting_result or key == self._detail_key
+    def _select_poll(self, key: JobKey, *, detail: bool = False) -> Selection:
+        detail = detail or key in self._table.awaiting_result
         return Selection(Poll(key), for_selected=key == self.selected.key, detail=detail)
 
     def _list(self, candidate: PageCandidate) -> ListTracker:

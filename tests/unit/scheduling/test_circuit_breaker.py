@@ -2,7 +2,7 @@
 
 import random
 
-from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.scheduling.backoff import FAILURES_TO_OPEN, CircuitBreaker
 
 DOWN, SLOW, BROKEN = ProblemKind.NETWORK, ProblemKind.TIMEOUT, ProblemKind.SERVER_ERROR
@@ -23,8 +23,10 @@ class Record:
             self.breaker.record_success(self.now, job)
         else:
             probe = self.breaker.probe_at is not None
-            self.breaker.record_failure(problem, self.now, self._rng, job, probe=probe)
-        return self.breaker.unreachable
+            counts = probe or not self.breaker.fails_alone(job)
+            failed = Problem(problem, problem.label)
+            self.breaker.record_failure(failed, self.now, self._rng, job, probe=probe, counts=counts)
+        return self.breaker.health.outage is not None
 
 
 def test_the_third_failure_in_a_row_opens_the_breaker_and_an_answer_closes_it() -> None:
@@ -86,7 +88,7 @@ def test_an_outage_is_not_over_by_a_job_whose_fault_is_its_own() -> None:
     record = Record()
     for problem, job in [(BROKEN, 1), (None, 2), (DOWN, 2), (DOWN, 3), (DOWN, 4), (BROKEN, 1)]:
         record.take(problem, job)
-    assert record.breaker.unreachable
+    assert record.breaker.health.outage is not None
 
 
 def test_a_refused_permission_is_probed_but_the_server_can_be_reached() -> None:

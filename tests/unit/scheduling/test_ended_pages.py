@@ -14,7 +14,7 @@ from jobdeck.scheduling.bucket import Limit, LimitSource
 from jobdeck.scheduling.list_tracker import ListEndpoint
 from tests.builders import make_scheduler
 from tests.support.examples import examples
-from tests.unit.scheduling.world import World, job_key, send
+from tests.unit.scheduling.world import World, failed, job_key, send
 
 OPERATIONS = ListEndpoint(
     "operation",
@@ -60,7 +60,7 @@ class Server:
             return ActionResult(updates=(self.row(action.key, now, whole=True),), windows=windows)
         assert isinstance(action, ListPage)
         if action.status in self.refused:
-            return ActionResult(ProblemKind.PROTOCOL, windows=windows)
+            return failed(ProblemKind.PROTOCOL, windows=windows)
         rows = [key for key, state in reversed(self.states.items()) if action.status in {None, state}]
         start = int(action.cursor or 0)
         page = rows[start : start + action.limit]

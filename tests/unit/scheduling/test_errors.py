@@ -6,25 +6,25 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.scheduling.actions import Action, ActionResult, ListPage, Poll
 from tests.unit.scheduling.test_list_tracker import OPERATIONS, Server, polls, watched
-from tests.unit.scheduling.world import World, job_key, running, scheduler
+from tests.unit.scheduling.world import World, failed, job_key, running, scheduler
 
 
 def test_one_error_costs_a_job_its_back_off_and_not_its_turn() -> None:
     tested = scheduler(60)
     for name in range(40):
         tested.add(job_key(name), "search", 0.0)
-    failed: list[float] = []
+    moments: list[float] = []
 
     def answer(now: float, action: Action) -> ActionResult:
-        if now > 200.0 and action == Poll(job_key(7)) and not failed:
-            failed.append(now)
-            return ActionResult(ProblemKind.SERVER_ERROR)
+        if now > 200.0 and action == Poll(job_key(7)) and not moments:
+            moments.append(now)
+            return failed(ProblemKind.SERVER_ERROR)
         return running(action)
 
     world = World(tested, answer)
     world.run(400.0)
-    again = min(at for at in world.times(job_key(7)) if at > failed[0])
-    assert again - failed[0] <= 6.0, "a round of all takes 50 s"
+    again = min(at for at in world.times(job_key(7)) if at > moments[0])
+    assert again - moments[0] <= 6.0, "a round of all takes 50 s"
 
 
 def test_the_selected_row_is_still_looked_at_often_after_one_error() -> None:
@@ -34,7 +34,7 @@ def test_the_selected_row_is_still_looked_at_often_after_one_error() -> None:
         tested.add(job_key(name), "operation", 0.0)
     tested.set_selected(job_key(7), 0.0)
     world = World(
-        tested, lambda _, action: ActionResult(ProblemKind.SERVER_ERROR) if chance.random() < 0.2 else running(action)
+        tested, lambda _, action: failed(ProblemKind.SERVER_ERROR) if chance.random() < 0.2 else running(action)
     )
     world.run(300.0)
     assert len(world.times(job_key(7))) >= 90
@@ -47,7 +47,7 @@ def outage(world: World, keys: list[JobKey], begun: float, ended: float) -> dict
 
     def answer(now: float, action: Action) -> ActionResult:
         if begun <= now < ended:
-            return ActionResult(ProblemKind.SERVER_ERROR)
+            return failed(ProblemKind.SERVER_ERROR)
         result = works(now, action)
         if now >= ended:
             for seen in result.updates:

@@ -113,7 +113,7 @@ def test_a_job_that_ran_when_it_was_found_teaches_nobody_when_to_call_one_stalle
     tested.add(key, "CI", 1_000.0)
     assert look(tested, 1_000.0, JobUpdate(key, "CI", terminal=False, progress=None, changed=True)) is None
     assert tested.stall_after(key) is None
-    assert Estimates(tested.export_estimates()).typical("CI") < 40.0, "it orders the polls"
+    assert tested.export_estimates() == {}
 
 
 def test_progress_says_more_than_the_clock() -> None:

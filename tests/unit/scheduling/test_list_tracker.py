@@ -11,7 +11,7 @@ from jobdeck.scheduling.actions import Action, ActionResult, JobUpdate, ListPage
 from jobdeck.scheduling.bucket import Limit, LimitSource
 from jobdeck.scheduling.list_tracker import ListEndpoint
 from tests.builders import make_scheduler
-from tests.unit.scheduling.world import World, job_key
+from tests.unit.scheduling.world import World, failed, job_key
 
 OPERATIONS = ListEndpoint("operation", frozenset({"operation", "enrichment"}), active_statuses=("processing", "queued"))
 PROSPECTING = ListEndpoint(
@@ -43,7 +43,7 @@ class Server:
             return ActionResult(updates=(self.row(action.key, whole=True),), windows=windows)
         assert isinstance(action, ListPage)
         if self.refused is not None:
-            return ActionResult(self.refused)
+            return failed(self.refused)
         rows = [key for key in reversed(self.keys) if key.account_group == action.account_group]
         if action.status is not None:
             running = action.status == self.support.active_statuses[0]

@@ -6,7 +6,7 @@ from itertools import pairwise
 from jobdeck.domain.job import MissingPart, Part
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.scheduling.actions import Action, ActionResult, FetchPart, Poll, Wait
-from tests.unit.scheduling.world import World, ended, job_key, most_in_a_window, running, scheduler, send
+from tests.unit.scheduling.world import World, ended, failed, job_key, most_in_a_window, running, scheduler, send
 
 RESULT, STAGES = MissingPart(Part.RESULT), MissingPart(Part.STAGES)
 KEY = job_key("a")
@@ -37,7 +37,7 @@ def test_one_that_failed_is_asked_for_a_little_later_and_halts_nothing() -> None
     for kind in (ProblemKind.AUTH, ProblemKind.PERMISSION, ProblemKind.SERVER_ERROR, ProblemKind.NETWORK):
         part = send(tested, now)
         assert isinstance(part, FetchPart)
-        tested.on_result(now, part, ActionResult(problem=kind, missing=(again,), retry_after=600.0))
+        tested.on_result(now, part, failed(kind, missing=(again,), retry_after=600.0))
         assert send(tested, now) == Wait(now + 2.0)
         assert (tested.quota(now).halted, tested.quota(now).blocked_until, tested.probe_at) == (False, None, None)
         now += 2.0
@@ -49,7 +49,7 @@ def test_a_rate_limit_of_a_part_holds_for_all() -> None:
     action = send(tested, 0.0)
     tested.on_result(0.1, action, replace(ended(action), missing=(RESULT,)))
     part = send(tested, 0.1)
-    tested.on_result(0.2, part, ActionResult(problem=ProblemKind.RATE_LIMIT, retry_after=30.0))
+    tested.on_result(0.2, part, failed(ProblemKind.RATE_LIMIT, retry_after=30.0))
     assert tested.quota(0.2).blocked_until == 30.2
 
 
@@ -148,7 +148,7 @@ def test_a_part_probes_a_profile_that_fails_when_nothing_else_is_left() -> None:
         elif isinstance(action, Poll) and action.key == KEY:
             tested.on_result(now, action, replace(ended(action), missing=(RESULT,)))
         else:
-            tested.on_result(now, action, ActionResult(problem=ProblemKind.NETWORK))
+            tested.on_result(now, action, failed(ProblemKind.NETWORK))
     tested.remove(job_key("b"))
     part = send(tested, 10_000.0)
     assert part == FetchPart(KEY, RESULT)

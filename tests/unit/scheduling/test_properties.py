@@ -12,7 +12,7 @@ from jobdeck.scheduling.bucket import NO_HEADER_UTILIZATION, Limit, LimitSource
 from jobdeck.scheduling.list_tracker import ListEndpoint
 from tests.builders import make_scheduler
 from tests.support.examples import examples
-from tests.unit.scheduling.world import World, job_key, most_in_a_window, running, scheduler, send
+from tests.unit.scheduling.world import World, failed, job_key, most_in_a_window, running, scheduler, send
 
 LISTS = (
     ListEndpoint(
@@ -72,7 +72,7 @@ def chaos(seed: int, jobs: int, per_minute: float, seconds: float, *, lists: boo
         problem = chance.choice(PROBLEMS) if chance.random() < trouble else None
         retry_after = chance.choice([None] * 8 + [0.0, 5.0, float("inf") if absurd else 20.0]) if problem else None
         if problem is not None:
-            return ActionResult(problem, retry_after=retry_after, windows=windows)
+            return failed(problem, retry_after=retry_after, windows=windows)
         if isinstance(action, Poll):
             return ActionResult(updates=(seen(int(action.key.id)),), windows=windows)
         shown = chance.sample(range(jobs), chance.randrange(jobs + 1))

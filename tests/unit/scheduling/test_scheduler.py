@@ -6,7 +6,7 @@ from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.actions import Action, ActionResult, JobUpdate, Poll, Wait
 from jobdeck.scheduling.bucket import LimitSource
-from tests.unit.scheduling.world import World, ended, job_key, most_in_a_window, running, scheduler, send
+from tests.unit.scheduling.world import World, ended, failed, job_key, most_in_a_window, running, scheduler, send
 
 
 def test_nothing_to_watch_waits_until_told() -> None:
@@ -100,7 +100,7 @@ def test_a_refused_key_halts_the_profile_until_released() -> None:
     for name in "ab":
         tested.add(job_key(name), "search", 0.0)
     first = send(tested, 0.0)
-    tested.on_result(0.1, first, ActionResult(ProblemKind.AUTH))
+    tested.on_result(0.1, first, failed(ProblemKind.AUTH))
     assert tested.quota(0.1).halted
     assert send(tested, 500.0) == Wait(None)
     tested.resume_after_auth(500.0)
@@ -113,13 +113,13 @@ def test_one_forbidden_job_slows_down_and_a_minute_of_them_halts() -> None:
         tested.add(job_key(name), "enrichment", 0.0)
 
     def answer(_: float, action: Action) -> ActionResult:
-        return ActionResult(ProblemKind.PERMISSION) if action == Poll(job_key("a")) else running(action)
+        return failed(ProblemKind.PERMISSION) if action == Poll(job_key("a")) else running(action)
 
     world = World(tested, answer)
     world.run(300.0)
     assert not tested.quota(300.0).halted
     assert len(world.times(job_key("a"))) <= 6
-    world.answer = lambda *_: ActionResult(ProblemKind.PERMISSION)
+    world.answer = lambda *_: failed(ProblemKind.PERMISSION)
     world.run(600.0)
     assert tested.quota(600.0).halted
 
@@ -147,7 +147,7 @@ def test_retry_after_silences_the_profile() -> None:
     for name in range(10):
         tested.add(job_key(name), "search", 0.0)
     action = send(tested, 0.0)
-    tested.on_result(0.1, action, ActionResult(ProblemKind.RATE_LIMIT, retry_after=30.0))
+    tested.on_result(0.1, action, failed(ProblemKind.RATE_LIMIT, retry_after=30.0))
     assert send(tested, 0.1) == Wait(30.1)
     assert tested.quota(0.1).blocked_until == 30.1
     world = World(tested, lambda _, action: running(action))
@@ -160,14 +160,14 @@ def test_a_refusal_without_a_date_is_quiet_for_ten_seconds() -> None:
     tested = scheduler()
     tested.add(job_key("a"), "search", 0.0)
     action = send(tested, 0.0)
-    tested.on_result(0.1, action, ActionResult(ProblemKind.RATE_LIMIT))
+    tested.on_result(0.1, action, failed(ProblemKind.RATE_LIMIT))
     assert send(tested, 0.1) == Wait(10.1)
 
 
 def test_a_job_that_is_not_found_slows_to_a_minute() -> None:
     tested = scheduler(600)
     tested.add(job_key("a"), "enrichment", 0.0)
-    world = World(tested, lambda *_: ActionResult(ProblemKind.NOT_FOUND))
+    world = World(tested, lambda now, _: replace(failed(ProblemKind.NOT_FOUND), missing_seconds=now))
     world.run(700.0)
     gaps = [b - a for a, b in zip(world.times(job_key("a")), world.times(job_key("a"))[1:], strict=False)]
     assert gaps[0] < 10
@@ -181,7 +181,7 @@ def test_an_outage_is_probed_and_its_end_brings_everything_forward() -> None:
     world = World(tested, lambda _, action: running(action))
     world.run(30.0)
     world.sent.clear()
-    world.answer = lambda *_: ActionResult(ProblemKind.NETWORK)
+    world.answer = lambda *_: failed(ProblemKind.NETWORK)
     world.run(330.0)
     assert len(world.sent) <= 24
     world.answer = lambda _, action: running(action)
@@ -198,7 +198,7 @@ def test_a_bad_job_backs_off_alone() -> None:
         tested.add(job_key(name), "enrichment", 0.0)
 
     def answer(_: float, action: Action) -> ActionResult:
-        return ActionResult(ProblemKind.SERVER_ERROR) if action == Poll(job_key("a")) else running(action)
+        return failed(ProblemKind.SERVER_ERROR) if action == Poll(job_key("a")) else running(action)
 
     world = World(tested, answer)
     world.run(600.0)

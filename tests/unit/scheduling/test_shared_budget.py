@@ -16,7 +16,7 @@ from jobdeck.scheduling.scheduler import Scheduler
 from jobdeck.store.gcra import Delayed, Rate, admit
 from tests.builders import make_scheduler
 from tests.support.examples import examples
-from tests.unit.scheduling.world import World, job_key, running, scheduler, send
+from tests.unit.scheduling.world import World, failed, job_key, running, scheduler, send
 
 LISTS = (ListEndpoint("operation", frozenset({"operation"}), active_statuses=("processing",), full_rows=False),)
 
@@ -28,7 +28,7 @@ class Walled(World):
         super().__init__(tested, answer)  # type: ignore[arg-type] - handed on as it is
         self.rate = Rate.of(per_minute)
         self.denied = 0
-        self._tat = 0
+        self.budget = [0]
         self._taken = taken
         self._others = random.Random(1)
 
@@ -44,10 +44,10 @@ class Walled(World):
         return False
 
     def _spend(self, now_us: int) -> int | None:
-        verdict = admit(self._tat, now_us, self.rate)
+        verdict = admit(self.budget[0], now_us, self.rate)
         if isinstance(verdict, Delayed):
             return verdict.until_us
-        self._tat = verdict.tat_us
+        self.budget[0] = verdict.tat_us
         return None
 
 
@@ -96,7 +96,7 @@ def test_a_probe_that_another_process_sends_is_left_to_it() -> None:
     tested = scheduler(600)
     for name in "ab":
         tested.add(job_key(name), "search", 0.0)
-    world = World(tested, lambda *_: ActionResult(problem=ProblemKind.NETWORK))
+    world = World(tested, lambda *_: failed(ProblemKind.NETWORK))
     world.run(30.0)
     assert tested.probe_at is not None
     at = tested.probe_at
@@ -107,6 +107,25 @@ def test_a_probe_that_another_process_sends_is_left_to_it() -> None:
         deferred[action.key] = at
     assert set(deferred) == {job_key("a"), job_key("b")}
     assert isinstance(tested.next_action(at + 45.0), Poll)
+
+
+def test_clients_of_one_budget_learn_their_shares_from_what_is_denied_and_use_all_of_it() -> None:
+    jobs = [job_key(name) for name in range(200)]
+    worlds: list[Walled] = []
+    for number in range(4):
+        tested = scheduler(300, seed=number)
+        for key in jobs[number::4]:
+            tested.add(key, "enrichment", 0.0)
+        worlds.append(Walled(tested, lambda _, action: running(action), 300))
+        worlds[-1].budget = worlds[0].budget
+    order = random.Random(1)
+    for tenth in range(3_000):
+        for world in order.sample(worlds, 4):
+            world.run(tenth / 10)
+    sent = [len(world.sent) for world in worlds]
+    assert sum(world.denied for world in worlds) <= 0.25 * sum(sent)
+    assert sum(sent) >= 0.85 * 290 * 5
+    assert max(sent) <= 1.5 * min(sent), "nobody is pushed aside"
 
 
 @examples(8)
@@ -183,7 +202,5 @@ def test_a_limit_that_stays_and_one_that_is_used_up_let_nothing_go_sooner() -> N
 def test_a_raised_limit_ends_no_cooldown_of_the_servers() -> None:
     tested = scheduler(30)
     sent, _ = _held(tested)
-    tested.on_result(
-        0.5, sent, ActionResult(problem=ProblemKind.RATE_LIMIT, retry_after=9.0, windows=(RateWindow(300, 9),))
-    )
+    tested.on_result(0.5, sent, failed(ProblemKind.RATE_LIMIT, retry_after=9.0, windows=(RateWindow(300, 9),)))
     assert send(tested, 0.5) == Wait(9.5)

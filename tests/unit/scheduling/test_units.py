@@ -13,7 +13,7 @@ from jobdeck.http.ratelimit import parse_windows
 from jobdeck.scheduling.actions import Action, ActionResult
 from jobdeck.scheduling.bucket import LimitSource
 from jobdeck.scheduling.server_window import ServerWindow
-from tests.unit.scheduling.world import World, job_key, most_in_a_window, running, scheduler
+from tests.unit.scheduling.world import World, failed, job_key, most_in_a_window, running, scheduler
 
 EPOCH = 1_777_377_600.0
 """When monotonic time is 0."""
@@ -45,7 +45,7 @@ class Counter:
         result = running(action)
         if self.left(now) <= 0:
             self.refused += 1
-            result = ActionResult(ProblemKind.RATE_LIMIT)
+            result = failed(ProblemKind.RATE_LIMIT)
         else:
             self.used[self.number(now)] = self.used.get(self.number(now), 0) + 1
         windows = parse_windows(self.headers(self, now).items(), EPOCH + now)

@@ -16,9 +16,9 @@ from jobdeck.scheduling.bucket import Limit
 from jobdeck.scheduling.budget import Budget
 from jobdeck.scheduling.scheduler import MAX_SLOW, Scheduler
 from tests.unit.scheduling.test_list_tracker import OPERATIONS, Server, polls, watched
-from tests.unit.scheduling.world import World, job_key, running, scheduler, send
+from tests.unit.scheduling.world import World, failed, job_key, running, scheduler, send
 
-BUSY = ActionResult(ProblemKind.SERVER_ERROR, retry_after=30.0, retry_after_unclamped=30.0)
+BUSY = failed(ProblemKind.SERVER_ERROR, retry_after=30.0, retry_after_unclamped=30.0)
 
 
 def deck(count: int, answer: Callable[[float, Action], ActionResult], per_minute: float = 300) -> World:
@@ -38,16 +38,16 @@ def first_answer(result: ActionResult) -> tuple[Scheduler, float]:
     ("result", "seconds", "told"),
     [
         (
-            ActionResult(ProblemKind.RATE_LIMIT, retry_after=30.0, retry_after_unclamped=30.0),
+            failed(ProblemKind.RATE_LIMIT, retry_after=30.0, retry_after_unclamped=30.0),
             30.0,
             "rate limited; the server asked to wait 30s",
         ),
         (
-            ActionResult(ProblemKind.RATE_LIMIT, retry_after=900.0, retry_after_unclamped=3_600.0),
+            failed(ProblemKind.RATE_LIMIT, retry_after=900.0, retry_after_unclamped=3_600.0),
             900.0,
             "rate limited; the server asked to wait 1h00m (jobdeck waits 15m00s at most)",
         ),
-        (ActionResult(ProblemKind.RATE_LIMIT), 10.0, "rate limited; no retry time given"),
+        (failed(ProblemKind.RATE_LIMIT), 10.0, "rate limited; no retry time given"),
         (BUSY, 30.0, "server unavailable; the server asked to retry in 30s"),
     ],
 )
@@ -68,19 +68,19 @@ def test_what_another_process_was_asked_for_is_nobodys_wish_that_we_know() -> No
 def test_refusals_in_a_row_that_name_no_time_are_waited_for_longer_each_time() -> None:
     budget, now, waits = Budget(Limit(60)), 0.0, []
     for _ in range(6):
-        budget.on_result(now + 0.1, now, ActionResult(ProblemKind.RATE_LIMIT), 0, page=False)
+        budget.on_result(now + 0.1, now, failed(ProblemKind.RATE_LIMIT), 0, page=False)
         now = budget.cooldown_until(now + 0.1) or 0.0
         waits.append(now)
     assert [later - at for at, later in pairwise([0.0, *waits])] == pytest.approx([10.1, 20.1, 40.1, 60.1, 60.1, 60.1])
     budget.on_result(now, now, ActionResult(), 0, page=False)
-    budget.on_result(now + 0.1, now, ActionResult(ProblemKind.RATE_LIMIT), 0, page=False)
+    budget.on_result(now + 0.1, now, failed(ProblemKind.RATE_LIMIT), 0, page=False)
     assert budget.cooldown_until(now + 0.1) == pytest.approx(now + 10.1)
 
 
 @pytest.mark.parametrize("kind", [ProblemKind.NOT_FOUND, ProblemKind.PROTOCOL, ProblemKind.PERMISSION])
 def test_a_problem_of_one_job_keeps_that_job_alone_waiting(kind: ProblemKind) -> None:
     broken = Poll(job_key(0))
-    wish = ActionResult(kind, retry_after=200.0, retry_after_unclamped=200.0)
+    wish = failed(kind, retry_after=200.0, retry_after_unclamped=200.0)
     world = deck(10, lambda _, action: wish if action == broken else running(action))
     world.run(190.0)
     assert len(world.times(job_key(0))) == 1
@@ -182,7 +182,7 @@ class Slow(World):
 
     def reply(self, action: Action) -> ActionResult:
         assert isinstance(action, Poll)
-        return ActionResult(ProblemKind.TIMEOUT) if action.key in self.slow else running(action)
+        return failed(ProblemKind.TIMEOUT) if action.key in self.slow else running(action)
 
     def _fill(self) -> None:
         super()._fill()

@@ -3,7 +3,9 @@
 import random
 from collections.abc import Callable
 
-from jobdeck.domain.job import JobKey
+from jobdeck.domain.job import JobKey, MissingPart
+from jobdeck.domain.problem import Problem, ProblemKind
+from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.actions import Action, ActionResult, JobUpdate, ListPage, Poll, Wait
 from jobdeck.scheduling.bucket import Limit, LimitSource
 from jobdeck.scheduling.scheduler import Scheduler
@@ -24,6 +26,22 @@ def running(action: Action, progress: float | None = None) -> ActionResult:
     assert isinstance(action, Poll)
     return ActionResult(
         updates=(JobUpdate(action.key, "enrichment", terminal=False, progress=progress, changed=False),)
+    )
+
+
+def failed(
+    kind: ProblemKind,
+    retry_after: float | None = None,
+    retry_after_unclamped: float | None = None,
+    windows: tuple[RateWindow, ...] = (),
+    missing: tuple[MissingPart, ...] = (),
+) -> ActionResult:
+    return ActionResult(
+        Problem(kind, kind.label),
+        retry_after=retry_after,
+        retry_after_unclamped=retry_after_unclamped,
+        windows=windows,
+        missing=missing,
     )
 
 
