@@ -97,7 +97,7 @@ async def test_nor_do_the_screen_and_its_tickets(url: str, tmp_path: Path) -> No
     async with app.run_test(size=(140, 44)) as pilot:
         run = Driven(app, pilot, None, clipboard)  # type: ignore[arg-type] - there is no fake session
         await run.shows("✗ failed")
-        await run.shows("server error 500")
+        await run.shows("server error (500)")
         for keys in ("]", "]", "]", "]", "]", "z", "z"):
             await run.press(keys)
             pictures += app.export_screenshot()
