@@ -16,11 +16,12 @@ from jobdeck.domain.events import OutageBegan, OutageEnded, PhaseChanged, Profil
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.phase import Phase
-from jobdeck.domain.problem import ProblemKind
+from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.engine.coordinator import Denied, NullCoordinator, Permit, RateLimits, Request
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.worker import MAX_IN_FLIGHT, ProfileWorker
 from jobdeck.http.base import PollResult
+from jobdeck.scheduling.outlook import Health
 from jobdeck.simulator.demo import demo_scenario
 from jobdeck.simulator.scenario import (
     Api,
@@ -391,3 +392,14 @@ async def test_a_refusal_by_a_limit_that_no_longer_holds_is_asked_again_at_once(
         await asyncio.gather(polling, return_exceptions=True)
         await engine.aclose()
     assert ledger.told.is_set()
+
+
+async def test_an_outage_noticed_later_than_the_answer_that_ends_it_lasted_no_time() -> None:
+    context = AppContext({}, settings=settings_for("http://127.0.0.1:9"), keep=False)
+    engine = context.engine()
+    engine.add([make_target()])
+    before = Health(outage=Problem(ProblemKind.NETWORK, "refused"), since=10.0)
+    (ended,) = engine._workers["hog"].health_events(before, Instant(0, 9.5))
+    assert isinstance(ended, OutageEnded)
+    assert ended.seconds == 0.0
+    await engine.aclose()

@@ -139,7 +139,8 @@ class ProfileWorker:
         """Return what began or ended for the profile since its health was `before`."""
         health, events = self.health, list[ProfileEvent]()
         if before.outage is not None and health.outage is None:
-            events.append(OutageEnded(now, self.name, now.mono - before.since))
+            # The scheduler may have seen a later moment: of an answer that is applied before this one.
+            events.append(OutageEnded(now, self.name, max(0.0, now.mono - before.since)))
         if before.outage is None and health.outage is not None:
             events.append(OutageBegan(now, self.name, health.outage))
         if before.halt is None and health.halt is not None:
