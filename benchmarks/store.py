@@ -14,8 +14,7 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import JobKey, Observation, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.store import LIST, POLL, Store, open_store
-from jobdeck.store.models import Answer, Grant, OutgoingRequest, poll_request
-from jobdeck.store.saved_job import from_epoch
+from jobdeck.store.models import Answer, Grant, OutgoingRequest, from_epoch, poll_request
 
 PLENTY = 1_000_000
 JOBS = 10_000

@@ -16,8 +16,7 @@ from jobdeck.domain.job import JobKey, Observation, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.scope import Scope
 from jobdeck.store import LIST, POLL, Store
-from jobdeck.store.models import Answer, Denied, Grant, poll_request
-from jobdeck.store.saved_job import from_epoch
+from jobdeck.store.models import Answer, Denied, Grant, from_epoch, poll_request
 
 POLLERS, VIEWERS, JOBS, PER_MINUTE = 20, 50, 300, 300
 SECONDS = 90.0

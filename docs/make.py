@@ -10,9 +10,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from jobdeck.apis.pages import PageLibrary, built_in_names
 from jobdeck.app.json_shapes import SHAPES
 from jobdeck.cli.parser import COMMANDS, build_parser
-from jobdeck.config.hooks import KEYS as HOOK_KEYS
+from jobdeck.config.programs import HOOK_KEYS, USER_KEYS
 from jobdeck.config.settings import PROFILE_KEYS, TOP_KEYS
-from jobdeck.config.user_keys import KEYS as USER_KEYS
 
 HERE = Path(__file__).parent
 WIDTH = 100

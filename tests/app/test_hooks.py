@@ -16,9 +16,8 @@ from jobdeck.app.end_notifier import EndNotifier
 from jobdeck.app.hooks import HookRunner, without_secrets
 from jobdeck.app.json_shapes import job_object
 from jobdeck.config import ConfigError, load_settings
-from jobdeck.config.hooks import Hook
-from jobdeck.domain.ending import describe_ends, newly_ended
-from jobdeck.domain.events import PhaseChanged
+from jobdeck.config.programs import Hook
+from jobdeck.domain.events import PhaseChanged, describe_ends, newly_ended
 from jobdeck.domain.job import Job, JobError, Observation
 from jobdeck.domain.phase import Phase
 from jobdeck.engine.subscription import ChangeSet

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobdeck.app.live_session import LiveSession
-from jobdeck.config.hooks import Hook
+from jobdeck.config.programs import Hook
 from jobdeck.domain.phase import Phase
 from jobdeck.engine.engine import Engine
 from jobdeck.simulator.scenario import JobScript, Resource, Scenario

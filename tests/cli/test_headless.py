@@ -12,7 +12,7 @@ from jobdeck.app.context import AppContext, RunningEngine
 from jobdeck.cli.commands.wait import describe_rest
 from jobdeck.cli.exit_codes import ExitCode, job_code
 from jobdeck.cli.headless import SettledCheck, run_headless
-from jobdeck.cli.summary import describe_summary
+from jobdeck.cli.job_text import describe_summary
 from jobdeck.domain.job import Job, Source
 from jobdeck.engine.engine import Engine
 from jobdeck.engine.subscription import ChangeSet

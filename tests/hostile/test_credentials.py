@@ -13,9 +13,8 @@ import pytest
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.http.base import PollResult
 from jobdeck.http.client import HttpClient, RequestSpec
-from jobdeck.http.credentials import Credentials
+from jobdeck.http.credentials import Credentials, Secret
 from jobdeck.http.redactor import Redactor
-from jobdeck.http.secret import Secret
 from jobdeck.http.transport import HEADERS, ForeignOriginError, authorize, open_transport
 from tests.builders import make_profile
 from tests.support.clocks import SteppingClock

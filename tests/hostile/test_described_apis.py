@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from jobdeck.apis.client import ApiClient
 from jobdeck.apis.extract import Extractor, ParsedBody, ResponseBody
-from jobdeck.apis.ids import is_id
 from jobdeck.apis.loader import load_page
 from jobdeck.apis.pages import built_in_names
 from jobdeck.apis.profile import Profile
@@ -20,13 +19,12 @@ from jobdeck.apis.spec import ApiSpec
 from jobdeck.apis.tables import PageError
 from jobdeck.apis.target_input import parse_input
 from jobdeck.apis.targets import ProfileRegistry
-from jobdeck.apis.url_template import is_piece
+from jobdeck.apis.url_template import is_id, is_piece
 from jobdeck.domain.job import JobKey, Observation, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.http.base import PollResult
-from jobdeck.http.credentials import Credentials
-from jobdeck.http.secret import Secret
+from jobdeck.http.credentials import Credentials, Secret
 from jobdeck.http.transport import ForeignOriginError, authorize
 from jobdeck.scheduling.actions import ListPage
 from tests.builders import APIS, describe, make_profile

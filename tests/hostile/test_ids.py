@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobdeck.apis.ids import is_id
+from jobdeck.apis.url_template import is_id
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.http.client import path_of
 from tests.unit.http.wire import answer, serve, sonarly, the_hog

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from jobdeck.domain.ending import newly_ended
-from jobdeck.domain.events import PhaseChanged
+from jobdeck.domain.events import PhaseChanged, newly_ended
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Observation

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.parser import COMMANDS, build_parser
-from jobdeck.config.hooks import read_hooks
+from jobdeck.config.programs import read_hooks
 from jobdeck.config.settings import STORE_URL, load_settings
 from jobdeck.config.team import STORE_KEYS
 from jobdeck.tui.job_filter import parse as understand

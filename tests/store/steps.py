@@ -8,9 +8,8 @@ from jobdeck.domain.job import JobKey, Observation, Target
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.store import POLL, Store
-from jobdeck.store.models import Answer, Completed, Denied, Grant, OutgoingRequest, poll_request
+from jobdeck.store.models import Answer, Completed, Denied, Grant, OutgoingRequest, SavedJob, from_epoch, poll_request
 from jobdeck.store.protocol import LEASE_SECONDS
-from jobdeck.store.saved_job import SavedJob, from_epoch
 from tests.builders import START, make_observation, make_target
 from tests.store.engines import Clock
 

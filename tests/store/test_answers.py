@@ -11,8 +11,7 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import TimelineEventKind
 from jobdeck.domain.transitions import apply_failure, apply_observation
 from jobdeck.store import POLL, Store
-from jobdeck.store.models import Answer, Completed, Grant, RequestState, poll_request
-from jobdeck.store.saved_job import from_epoch
+from jobdeck.store.models import Answer, Completed, Grant, RequestState, from_epoch, poll_request
 from tests.builders import START, STATUS_OF, make_job, make_observation, make_target
 from tests.store.engines import Clock, Database
 from tests.store.steps import (

@@ -4,8 +4,7 @@ from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.store import POLL, Store
-from jobdeck.store.models import Denied, Grant, OutgoingRequest, RequestRecord, RequestState, poll_request
-from jobdeck.store.saved_job import from_epoch
+from jobdeck.store.models import Denied, Grant, OutgoingRequest, RequestRecord, RequestState, from_epoch, poll_request
 from tests.builders import START, make_observation, make_target
 from tests.store.conftest import OpenClient
 from tests.store.engines import Clock

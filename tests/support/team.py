@@ -10,7 +10,7 @@ from jobdeck.app.context import AppContext
 from jobdeck.app.live_session import LiveSession
 from jobdeck.config import Settings
 from jobdeck.config.credentials import SecretRef
-from jobdeck.config.hooks import Hook
+from jobdeck.config.programs import Hook
 from jobdeck.config.team import TeamSettings, WhenAway
 from jobdeck.domain.job import Target
 from jobdeck.engine.engine import Engine

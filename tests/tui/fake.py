@@ -16,8 +16,7 @@ from jobdeck.app.session import (
     WatchListSummary,
 )
 from jobdeck.domain.cancel import CancelOutcome, CancelResult
-from jobdeck.domain.ending import newly_ended
-from jobdeck.domain.events import Event
+from jobdeck.domain.events import Event, newly_ended
 from jobdeck.domain.exchange import Exchange, ExchangeContent, ExchangeId
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.problem import Problem

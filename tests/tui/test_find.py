@@ -11,8 +11,7 @@ from jobdeck.app.session import Preference
 from jobdeck.domain.job import JobError
 from jobdeck.domain.phase import Phase
 from jobdeck.tui.cell_text import ShortIds
-from jobdeck.tui.filter_history import MOST, FilterHistory
-from jobdeck.tui.filter_suggester import FilterSuggester
+from jobdeck.tui.filter_input import MOST, FilterHistory, FilterSuggester
 from jobdeck.tui.job_table import JobTable, Order
 from jobdeck.tui.render.columns import Name
 from jobdeck.tui.screens.views import ViewsScreen

@@ -18,7 +18,7 @@ from jobdeck.tui.screens.columns import ColumnsScreen
 from jobdeck.tui.screens.help import HelpPage, HelpScreen
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.list_pane import ListPane
-from jobdeck.tui.widgets.split import Split, parse_split
+from jobdeck.tui.widgets.panes import Split, parse_split
 from tests.tui.drive import Driven, driven, painted
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import ago, clock_at_noon, exchange, job, key

@@ -12,7 +12,7 @@ from jobdeck.app.hooks import HookRunner
 from jobdeck.app.session import ProgramKey, ReadOnly
 from jobdeck.cli.commands.open import _refuse_built_in
 from jobdeck.config import ConfigError, load_settings
-from jobdeck.config.user_keys import UserKey
+from jobdeck.config.programs import UserKey
 from jobdeck.tui.program_keys import taken_key
 from tests.tui.drive import driven, toasts
 from tests.tui.fake import FakeEngine, FakeSession

@@ -2,8 +2,8 @@
 
 import pytest
 
-from jobdeck.domain.ascii_fallback import FALLBACKS, to_ascii
 from jobdeck.domain.glyphs import BY_PHASE
+from jobdeck.domain.text import FALLBACKS, to_ascii
 from jobdeck.tui.render.spans import FULL, HALF, LEVELS, TRACK
 from jobdeck.tui.render.state import ALL_STATES
 

@@ -7,7 +7,7 @@ import pytest
 
 from jobdeck.app.data_store import data_dir
 from jobdeck.config import ConfigError, load_settings
-from jobdeck.config.hooks import KEYS as HOOK_KEYS
+from jobdeck.config.programs import HOOK_KEYS
 from jobdeck.config.settings import PROFILE_KEYS, TOP_KEYS, default_path
 from jobdeck.domain.scope import Scope, format_scope, parse_scope
 from jobdeck.http.credentials import Credentials

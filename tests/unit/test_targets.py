@@ -163,7 +163,7 @@ def test_a_profiles_own_account_group_is_checked_too() -> None:
 
 def test_parsing_targets_imports_neither_the_http_client_nor_the_models() -> None:
     code = (
-        "import sys; import jobdeck.http.base, jobdeck.apis.profile, jobdeck.http.secret; "
+        "import sys; import jobdeck.http.base, jobdeck.apis.profile, jobdeck.http.credentials; "
         "import jobdeck.apis.target_input as t; t.parse_input(b'op_1', t.ProfileRegistry({})); "
         "print([name for name in ('httpx', 'pydantic', 'pydantic_core', 'asyncio', 'ssl') if name in sys.modules])"
     )

@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from jobdeck.domain.attention import stale, unreachable
-from jobdeck.domain.ending import newly_ended
-from jobdeck.domain.events import JobEvent, PhaseChanged, ProblemMet, ProgressChanged, Recovered, StageChanged
+from jobdeck.domain.events import (
+    JobEvent,
+    PhaseChanged,
+    ProblemMet,
+    ProgressChanged,
+    Recovered,
+    StageChanged,
+    newly_ended,
+)
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobError, Observation, Source, Stage

@@ -21,9 +21,8 @@ from jobdeck.apis.targets import (
 )
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, one_line, safe_excerpt
-from jobdeck.http.delays import parse_http_date
 from jobdeck.http.http_head import Head
-from jobdeck.http.retry_after import parse_retry_after
+from jobdeck.http.retry_after import parse_http_date, parse_retry_after
 
 _LOCATIONS = ("operation-location", "azure-asyncoperation", "content-location", "location")
 """Headers with the poll URL of an accepted job, the most reliable first: `location` may be the URL of its result."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from jobdeck.apis import coerce
 from jobdeck.apis.fields import Field, FieldMatch, FieldReader
-from jobdeck.apis.ids import is_id
 from jobdeck.apis.job_fields import TOO_LARGE, JobFields, protocol_problem, read_error_of
 from jobdeck.apis.jsonpath import MAX_VALUES, compile_all
 from jobdeck.apis.spec import ApiSpec, ListSpec, Paths, Resource
+from jobdeck.apis.url_template import is_id
 from jobdeck.domain.job import Observation, Part
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import clean, one_line

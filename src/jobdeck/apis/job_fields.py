@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from jobdeck.apis import coerce
 from jobdeck.apis.fields import Field, FieldReader, first_names
-from jobdeck.apis.ids import is_id
 from jobdeck.apis.links import MAX_LINK
 from jobdeck.apis.spec import FactPaths, Fields, Paths, Phases, ProgressPaths, ProgressUnit, Resource
+from jobdeck.apis.url_template import is_id
 from jobdeck.domain.job import JobError, MissingPart, Observation, Part, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
-from jobdeck.apis.ids import is_id
 from jobdeck.apis.mistakes import mistake_in, without_scheme
 from jobdeck.apis.profile import Profile
 from jobdeck.apis.spec import ApiSpec, Resource
-from jobdeck.apis.url_template import ID, PieceError
+from jobdeck.apis.url_template import ID, PieceError, is_id
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean, safe_excerpt
 from jobdeck.http.origin import Origin, OriginError

@@ -17,8 +17,8 @@ from jobdeck.app.data_store import data_dir
 from jobdeck.app.private_file import PrivateFileError, write_private
 from jobdeck.config import ConfigError
 from jobdeck.domain.text import clean
+from jobdeck.http.credentials import secrets_seen
 from jobdeck.http.redactor import Redactor
-from jobdeck.http.secret import secrets_seen
 
 TRACE_LIMIT = 256 * 1024
 """Characters of a traceback that are kept."""

@@ -9,7 +9,7 @@ from typing import Any
 from jobdeck.app.context import AppContext, RunningEngine
 from jobdeck.app.hooks import HookRunner
 from jobdeck.app.json_shapes import job_object
-from jobdeck.domain.ending import newly_ended
+from jobdeck.domain.events import newly_ended
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.engine.subscription import ChangeSet
 from jobdeck.store import Store, StoreError

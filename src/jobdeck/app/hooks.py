@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from jobdeck.config.hooks import Hook
+from jobdeck.config.programs import Hook
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import one_line
+from jobdeck.http.credentials import secrets_seen
 from jobdeck.http.redactor import Redactor
-from jobdeck.http.secret import secrets_seen
 
 HOOK_SECONDS = 30.0
 AT_ONCE = 4

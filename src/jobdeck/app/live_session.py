@@ -16,8 +16,8 @@ from jobdeck.app.session import (
 )
 from jobdeck.app.tickets import TicketError, make_ticket, save_note, saved_note
 from jobdeck.config.errors import ConfigError
+from jobdeck.http.credentials import secrets_seen
 from jobdeck.http.redactor import Redactor
-from jobdeck.http.secret import secrets_seen
 from jobdeck.store import StoreError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from typing import Literal, TextIO
 
-from jobdeck.domain.ascii_fallback import to_ascii
+from jobdeck.domain.text import to_ascii
 
 ERROR_HANDLER = "jobdeck.signs"
 """The name of the codec error handler for characters outside of a stream's encoding."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jobdeck.config.errors import ConfigError
 from jobdeck.files import as_utf8, expand_home, is_inherited_pipe, open_regular, read_pipe
-from jobdeck.http.secret import MalformedSecretError, Secret
+from jobdeck.http.credentials import MalformedSecretError, Secret
 
 KEYRING_SECONDS = 3.0
 """A locked keyring may wait for a password prompt that nobody sees."""

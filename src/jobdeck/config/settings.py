@@ -10,12 +10,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jobdeck.access import explain_access
-from jobdeck.apis.ids import is_id
 from jobdeck.apis.loader import MAX_REQUESTS_PER_MINUTE, profile_variables, required_variables
 from jobdeck.apis.pages import PageLibrary, automatic_names, built_in_names, customary_variables, names_at, names_with
 from jobdeck.apis.profile import ACTIONS, CANCEL, Profile
 from jobdeck.apis.spec import ApiSpec, AuthMethod, fill
-from jobdeck.apis.url_template import is_piece
+from jobdeck.apis.url_template import is_id, is_piece
 from jobdeck.config.apis import read_pages, read_spec
 from jobdeck.config.credentials import SecretRef, require_private, require_trusted_owner
 from jobdeck.config.errors import ConfigError
@@ -28,9 +27,8 @@ from jobdeck.http.credentials import Credentials
 from jobdeck.http.origin import Origin, OriginError
 
 if TYPE_CHECKING:
-    from jobdeck.config.hooks import Hook
+    from jobdeck.config.programs import Hook, UserKey
     from jobdeck.config.team import TeamSettings
-    from jobdeck.config.user_keys import UserKey
 
 PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -352,12 +350,12 @@ def _read_optional(
 ) -> _Optional:
     if not table.keys() & {"hooks", "keys", "store", "me"} and not env.get(STORE_URL, "").strip():
         return _Optional()
-    from jobdeck.config import hooks, team, user_keys  # noqa: PLC0415 - 10 ms that only those with any of it spend
+    from jobdeck.config import programs, team  # noqa: PLC0415 - 10 ms that only those with any of it spend
 
-    found = hooks.read_hooks(table.get("hooks", []), f"{path}", profiles)
+    found = programs.read_hooks(table.get("hooks", []), f"{path}", profiles)
     if found and path is not None:
         require_trusted_owner(path, "hooks")
-    keys = user_keys.read_user_keys(table.get("keys", {}), f"{path}")
+    keys = programs.read_user_keys(table.get("keys", {}), f"{path}")
     if keys and path is not None:
         require_trusted_owner(path, "keys, which run programs")
     return _Optional(found, keys, team.read_team(table.get("store", {}), table.get("me", {}), path, env))

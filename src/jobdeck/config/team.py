@@ -14,7 +14,7 @@ from jobdeck.config.errors import ConfigError
 from jobdeck.config.settings import STORE_URL
 from jobdeck.domain.database_url import parse_database_url
 from jobdeck.domain.text import did_you_mean, one_line
-from jobdeck.http.secret import MalformedSecretError, Secret
+from jobdeck.http.credentials import MalformedSecretError, Secret
 
 STORE_KEYS = MappingProxyType(
     {

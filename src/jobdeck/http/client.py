@@ -18,7 +18,6 @@ from jobdeck.domain.text import clean, one_line, utf8_size
 from jobdeck.http.body import SAVE_BODY, BodyReader
 from jobdeck.http.charset import charset_of
 from jobdeck.http.credentials import HttpProfile
-from jobdeck.http.delays import parse_http_date
 from jobdeck.http.inflate import EncodingError, Inflater, TooBigError
 from jobdeck.http.marker import Marker
 from jobdeck.http.origin import Origin
@@ -36,7 +35,7 @@ from jobdeck.http.problems import (
 from jobdeck.http.ratelimit import parse_windows
 from jobdeck.http.redactor import REDACTED, Redactor
 from jobdeck.http.repair import Repaired, repair_in_slices
-from jobdeck.http.retry_after import RetryAfter, answered_at, find_in_body, find_retry_after
+from jobdeck.http.retry_after import RetryAfter, answered_at, find_in_body, find_retry_after, parse_http_date
 from jobdeck.http.skip import NotJsonError
 from jobdeck.http.throttling import is_throttled
 from jobdeck.http.transport import (
@@ -46,9 +45,9 @@ from jobdeck.http.transport import (
     TransportError,
     authorize,
     choose_proxy,
+    describe_transport_error,
     open_transport,
 )
-from jobdeck.http.transport_faults import describe_transport_error
 
 DEADLINE = 30.0
 """Most seconds of a whole request. httpx's timeouts are per read: a byte every half second never exceeds one."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from pydantic import TypeAdapter
 from pydantic_core import from_json
 
-from jobdeck.apis.ids import is_id
+from jobdeck.apis.url_template import is_id
 from jobdeck.domain.events import OutageBegan, OutageEnded, ProfileHalted, SleepNoticed
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobError, JobKey, Observation

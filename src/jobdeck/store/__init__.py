@@ -1,9 +1,8 @@
 """The `Store`: everything that outlives a run, shared by all running clients; in SQLite unless a team has a server."""
 
 from jobdeck.store.errors import CursorLostError, NewerSchemaError, StoreClosedError, StoreError, UnknownJobError
-from jobdeck.store.models import LIST, POLL
+from jobdeck.store.models import LIST, POLL, SavedJob
 from jobdeck.store.protocol import Store
-from jobdeck.store.saved_job import SavedJob
 from jobdeck.store.sqlite.opening import Opened, open_read_only, open_store
 
 __all__ = [

@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from operator import attrgetter
 from sys import intern
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, LiteralString, TypeAlias, TypeVar
 
 from jobdeck.domain.attention import UNREACHABLE_FAILURES
 from jobdeck.domain.exchange import Exchange
@@ -21,8 +21,17 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
-from jobdeck.store.models import RequestRecord, RequestState
-from jobdeck.store.saved_job import from_epoch
+from jobdeck.store.models import RequestRecord, RequestState, from_epoch
+
+
+def sql(template: LiteralString, **parts: str) -> str:
+    """Return a statement with the `parts` put where the template names them, as in ``{columns}``.
+
+    Parts are constants of this package and names from the schema. Text of a user, a server or a row is a parameter of
+    the statement, never a part.
+    """
+    return template.format(**parts)
+
 
 ToInstant: TypeAlias = Callable[[int], Instant]
 """Makes a moment of microseconds since the epoch."""

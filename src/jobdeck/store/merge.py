@@ -27,9 +27,8 @@ from jobdeck.store.columns import (
     state_values,
     timeline_values,
 )
-from jobdeck.store.models import Answer, Completed
+from jobdeck.store.models import Answer, Completed, from_epoch
 from jobdeck.store.protocol import COOLDOWN_SECONDS, LIST_SECONDS
-from jobdeck.store.saved_job import from_epoch
 
 SAVED_RESULT = "the saved result"
 """Stands for the result in a job that was read, which may be megabytes and is of no use to the rules."""

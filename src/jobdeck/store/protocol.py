@@ -21,8 +21,8 @@ from jobdeck.store.models import (
     Purged,
     RequestMatches,
     RequestRecord,
+    SavedJob,
 )
-from jobdeck.store.saved_job import SavedJob
 
 DEFAULT_PER_MINUTE = 30
 """Requests a minute of a bucket without a limit: the lowest limit that either vendor documents."""

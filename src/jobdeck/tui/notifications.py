@@ -12,7 +12,7 @@ from typing import Any
 from textual.screen import Screen
 
 from jobdeck.app.session import Session
-from jobdeck.domain.ending import describe_ends
+from jobdeck.domain.events import describe_ends
 from jobdeck.domain.humanize import pluralize
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.text import one_line

@@ -5,8 +5,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from jobdeck.domain.ascii_fallback import to_ascii
-from jobdeck.domain.text import without_unsafe
+from jobdeck.domain.text import to_ascii, without_unsafe
 
 
 class ControlCharFilter(LineFilter):

@@ -3,8 +3,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobdeck.domain.ratelimit import RateWindow
-from jobdeck.http.delays import parse_http_date
 from jobdeck.http.ratelimit import parse_windows
+from jobdeck.http.retry_after import parse_http_date
 from tests.unit.http.wire import NOON_DATE, NOON_US
 
 NOW = NOON_US / 1e6

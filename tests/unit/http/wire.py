@@ -11,8 +11,7 @@ from jobdeck.apis.client import ApiClient
 from jobdeck.apis.profile import Profile
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey, Target
-from jobdeck.http.credentials import Credentials
-from jobdeck.http.secret import Secret
+from jobdeck.http.credentials import Credentials, Secret
 from tests.builders import make_profile
 from tests.support.clocks import SteppingClock
 

@@ -17,7 +17,7 @@ from jobdeck.app.data_store import StoreUnusableError, open_own_store
 from jobdeck.app.direct_client import RateLimitedError
 from jobdeck.app.discovery import listing_obstacle
 from jobdeck.app.json_shapes import CheckObject
-from jobdeck.cli.bootstrap import open_context
+from jobdeck.cli.bootstrap import open_context, open_store_for
 from jobdeck.cli.commands.discover import profiles_of
 from jobdeck.cli.doctor_body import show_body
 from jobdeck.cli.exit_codes import ExitCode, problem_code
@@ -25,7 +25,6 @@ from jobdeck.cli.output import print_json
 from jobdeck.cli.rate_limit_notices import RateLimitNotices
 from jobdeck.cli.run_async import run_async
 from jobdeck.cli.screen import DUMB, screen_stream
-from jobdeck.cli.store import open_store_for
 from jobdeck.config import ConfigError, Settings
 from jobdeck.config.settings import default_path
 from jobdeck.domain import glyphs, humanize

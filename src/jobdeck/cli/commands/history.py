@@ -5,20 +5,19 @@ import sys
 
 from jobdeck.app.job_export import ExportFormat, export_jobs
 from jobdeck.app.json_shapes import SavedKeys
+from jobdeck.cli.bootstrap import open_store_for, read_settings
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.job_text import describe_message, describe_progress, describe_state
 from jobdeck.cli.log import log, truncate_with_notice
 from jobdeck.cli.output import of_profile, print_table_of_scopes
 from jobdeck.cli.run_async import run_async
-from jobdeck.cli.store import open_store_for, read_settings
 from jobdeck.config import Settings
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job
 from jobdeck.engine.clock import SystemClock
 from jobdeck.store import Store
-from jobdeck.store.models import Annotation
-from jobdeck.store.saved_job import SavedJob
+from jobdeck.store.models import Annotation, SavedJob
 
 DAY_US = 86_400 * 1_000_000
 _HEADER = ("STATE", "JOB", "KIND", "PROGRESS", "UPDATED", "REQUEST ID", "MESSAGE")

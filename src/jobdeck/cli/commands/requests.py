@@ -5,12 +5,11 @@ import sys
 from collections.abc import Sequence
 
 from jobdeck.app.json_shapes import RequestObject, problem_object, rfc3339
-from jobdeck.cli.bootstrap import open_context
+from jobdeck.cli.bootstrap import open_context, open_store_for, read_settings
 from jobdeck.cli.exit_codes import ExitCode
 from jobdeck.cli.log import log, truncate_with_notice
 from jobdeck.cli.output import describe_scope, of_profile, print_json, print_table_of_scopes
 from jobdeck.cli.run_async import run_async
-from jobdeck.cli.store import open_store_for, read_settings
 from jobdeck.cli.targets import gather_targets
 from jobdeck.config import Settings
 from jobdeck.domain import humanize

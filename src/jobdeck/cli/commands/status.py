@@ -6,15 +6,14 @@ from dataclasses import replace
 
 from jobdeck.app.context import ListPolicy
 from jobdeck.app.json_shapes import job_object
+from jobdeck.cli.bootstrap import open_store_for
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.headless import run_headless
-from jobdeck.cli.job_text import STATUS_HEADER, describe_row
+from jobdeck.cli.job_text import STATUS_HEADER, describe_row, log_anomalies
 from jobdeck.cli.log import STATUS_LINE
 from jobdeck.cli.output import print_json, print_table
 from jobdeck.cli.rate_limit_notices import blocked_too_long
 from jobdeck.cli.run_async import run_async, run_printing
-from jobdeck.cli.store import open_store_for
-from jobdeck.cli.summary import log_anomalies
 from jobdeck.cli.targets import open_targets
 from jobdeck.config import Settings
 from jobdeck.domain.instant import Clock

@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from jobdeck.app.data_store import load_postgres
+from jobdeck.cli.bootstrap import read_settings
 from jobdeck.cli.exit_codes import CommandError, ExitCode
 from jobdeck.cli.log import log
 from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_async
-from jobdeck.cli.store import read_settings
 from jobdeck.config import ConfigError
 from jobdeck.config.settings import default_path
 from jobdeck.domain import humanize

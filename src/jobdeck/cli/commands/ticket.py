@@ -10,12 +10,12 @@ from jobdeck.app.context import ListPolicy
 from jobdeck.app.json_shapes import job_object
 from jobdeck.app.private_file import PrivateFileError, write_output
 from jobdeck.app.tickets import ticket_source
+from jobdeck.cli.bootstrap import open_store_for
 from jobdeck.cli.exit_codes import CommandError, ExitCode, job_code
 from jobdeck.cli.headless import run_headless
 from jobdeck.cli.output import print_json
 from jobdeck.cli.rate_limit_notices import blocked_too_long
 from jobdeck.cli.run_async import run_async
-from jobdeck.cli.store import open_store_for
 from jobdeck.cli.targets import open_targets
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.problem import Problem

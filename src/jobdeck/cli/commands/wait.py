@@ -11,10 +11,10 @@ from jobdeck.cli.bootstrap import make_recorder
 from jobdeck.cli.commands.watch import ChangePrinter
 from jobdeck.cli.exit_codes import ExitCode, exit_code
 from jobdeck.cli.headless import SettledCheck, TimedOutError, run_headless
+from jobdeck.cli.job_text import describe_summary, log_anomalies
 from jobdeck.cli.log import STATUS_LINE, log
 from jobdeck.cli.output import print_json
 from jobdeck.cli.run_async import run_printing
-from jobdeck.cli.summary import describe_summary, log_anomalies
 from jobdeck.cli.targets import open_targets
 from jobdeck.domain import humanize
 from jobdeck.domain.attention import unreachable

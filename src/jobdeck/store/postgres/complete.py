@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jobdeck.store.columns import EXCHANGE_NAMES, exchange_values
+from jobdeck.store.columns import EXCHANGE_NAMES, exchange_values, sql
 from jobdeck.store.errors import StoreIOError
 from jobdeck.store.merge import (
     READ,
@@ -18,7 +18,6 @@ from jobdeck.store.merge import (
 from jobdeck.store.models import Answer, Completed
 from jobdeck.store.postgres.connect import Server, ServerClock, to_json
 from jobdeck.store.postgres.queries import ProfileScopes
-from jobdeck.store.sql import sql
 
 _TRIES = 10
 """How often answers are merged again because another client wrote to one of the jobs meanwhile."""

@@ -19,13 +19,20 @@ from jobdeck.store.columns import (
     job_from,
     key_from,
     record_from,
+    sql,
     text,
     timeline_event_from,
 )
-from jobdeck.store.models import Annotation, PhaseEvidence, RequestMatches, RequestRecord, ShownJob
+from jobdeck.store.models import (
+    Annotation,
+    PhaseEvidence,
+    RequestMatches,
+    RequestRecord,
+    SavedJob,
+    ShownJob,
+    from_epoch,
+)
 from jobdeck.store.postgres.connect import Server, ServerClock, storable
-from jobdeck.store.saved_job import SavedJob, from_epoch
-from jobdeck.store.sql import sql
 
 _END_IDS = (
     sql(

@@ -13,6 +13,7 @@ from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import TimelineEvent
+from jobdeck.store.columns import sql
 from jobdeck.store.errors import StoreClosedError, StoreError, StoreUnavailableError, UnknownJobError
 from jobdeck.store.gcra import Rate
 from jobdeck.store.leases import LeaseRenewal
@@ -32,6 +33,7 @@ from jobdeck.store.models import (
     Purged,
     RequestMatches,
     RequestRecord,
+    SavedJob,
 )
 from jobdeck.store.postgres.change_feed import ChangeFeed, Doorbell
 from jobdeck.store.postgres.coalesce import Coalescer
@@ -41,8 +43,6 @@ from jobdeck.store.postgres.local_share import CHECK_SECONDS, LocalShare
 from jobdeck.store.postgres.migrate import LOCK_CLASS, SIZE
 from jobdeck.store.postgres.queries import ProfileScopes, Queries
 from jobdeck.store.protocol import DEFAULT_PER_MINUTE, LEASE_SECONDS, MAX_COOLDOWN_SECONDS
-from jobdeck.store.saved_job import SavedJob
-from jobdeck.store.sql import sql
 
 T = TypeVar("T")
 

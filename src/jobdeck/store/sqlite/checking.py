@@ -10,9 +10,8 @@ from typing import Any
 
 import apsw
 
-from jobdeck.store.columns import ROW_FAULTS
+from jobdeck.store.columns import ROW_FAULTS, sql
 from jobdeck.store.errors import StoreCorruptError
-from jobdeck.store.sql import sql
 
 _OF_A_ROW = re.compile(r"(?:non-)?[A-Z]+ value in \S+|CHECK constraint failed in \S+")
 """A message of `PRAGMA integrity_check` about a value of the wrong type, which costs a row and not the file."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from jobdeck.store.columns import EXCHANGE_NAMES, ROW_FAULTS, TIMELINE_NAMES, exchange_values
+from jobdeck.store.columns import EXCHANGE_NAMES, ROW_FAULTS, TIMELINE_NAMES, exchange_values, sql
 from jobdeck.store.merge import (
     READ,
     WRITTEN,
@@ -16,7 +16,6 @@ from jobdeck.store.merge import (
     places_of,
 )
 from jobdeck.store.models import Answer, ChangeKind, Completed
-from jobdeck.store.sql import sql
 from jobdeck.store.sqlite.claims import end_lease, set_cooldown
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.lookups import SEQUENCE, log, profile_rows, reset_job

@@ -11,9 +11,8 @@ from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import TimelineEvent
-from jobdeck.store.columns import NEED, TIMELINE_NAMES, Row, job_from, lenient, text, timeline_event_from
-from jobdeck.store.saved_job import SavedJob
-from jobdeck.store.sql import sql
+from jobdeck.store.columns import NEED, TIMELINE_NAMES, Row, job_from, lenient, sql, text, timeline_event_from
+from jobdeck.store.models import SavedJob
 from jobdeck.store.sqlite.checking import unreadable
 from jobdeck.store.sqlite.lookups import JOB, first, job_row, readable
 from jobdeck.store.sqlite.scopes import NAMES

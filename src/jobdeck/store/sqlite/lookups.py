@@ -16,13 +16,12 @@ from jobdeck.store.columns import (
     Row,
     integer,
     numbers_text,
+    sql,
     state_values,
 )
 from jobdeck.store.errors import StoreCorruptError, UnknownJobError
 from jobdeck.store.merge import BESIDE_STATE
-from jobdeck.store.models import ChangeKind
-from jobdeck.store.saved_job import from_epoch
-from jobdeck.store.sql import sql
+from jobdeck.store.models import ChangeKind, from_epoch
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.scopes import add_scopes
 

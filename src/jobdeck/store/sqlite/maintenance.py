@@ -4,8 +4,8 @@ from pathlib import Path
 
 import apsw
 
+from jobdeck.store.columns import sql
 from jobdeck.store.models import Health, Purged
-from jobdeck.store.sql import sql
 from jobdeck.store.sqlite import jobs, requests, watchlist
 from jobdeck.store.sqlite.checking import damage
 from jobdeck.store.sqlite.database import Session

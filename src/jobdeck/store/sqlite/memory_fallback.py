@@ -6,9 +6,8 @@ from pathlib import Path
 
 import apsw
 
-from jobdeck.store.columns import ROW_FAULTS, Row
+from jobdeck.store.columns import ROW_FAULTS, Row, sql
 from jobdeck.store.errors import StoreIOError
-from jobdeck.store.sql import sql
 from jobdeck.store.sqlite.connect import READ_ONLY_MODES
 from jobdeck.store.sqlite.files import require_files
 from jobdeck.store.sqlite.migrate import schema_of

@@ -8,9 +8,8 @@ import apsw
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
-from jobdeck.store.columns import RECORD_COLUMNS, Row, key_from, record_from, text
+from jobdeck.store.columns import RECORD_COLUMNS, Row, key_from, record_from, sql, text
 from jobdeck.store.models import PhaseEvidence, RequestMatches, RequestRecord, ShownJob
-from jobdeck.store.sql import sql
 from jobdeck.store.sqlite.checking import unreadable
 from jobdeck.store.sqlite.lookups import first, job_row, readable
 from jobdeck.store.sqlite.scopes import NAMES

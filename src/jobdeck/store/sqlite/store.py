@@ -29,8 +29,8 @@ from jobdeck.store.models import (
     Purged,
     RequestMatches,
     RequestRecord,
+    SavedJob,
 )
-from jobdeck.store.saved_job import SavedJob
 from jobdeck.store.sqlite import change_feed, claims, complete, jobs, maintenance, requests, watchlist
 from jobdeck.store.sqlite.connect import LOST, translate_error
 from jobdeck.store.sqlite.database import Database, Session

@@ -8,9 +8,8 @@ import apsw
 
 from jobdeck.domain.job import JobKey, Target
 from jobdeck.domain.text import clean
-from jobdeck.store.columns import TARGET_NAMES, Row, integer, key_from, target_from, target_values, word
+from jobdeck.store.columns import TARGET_NAMES, Row, integer, key_from, sql, target_from, target_values, word
 from jobdeck.store.models import Annotation, ChangeKind
-from jobdeck.store.sql import sql
 from jobdeck.store.sqlite.checking import unreadable
 from jobdeck.store.sqlite.database import Session
 from jobdeck.store.sqlite.lookups import TARGET, first, job_row, known_job, log, profile_rows, readable

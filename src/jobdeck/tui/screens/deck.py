@@ -20,11 +20,10 @@ from jobdeck.tui.clipboard import ClipboardService, ClipboardWriter
 from jobdeck.tui.copy_actions import CopyActions
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.engine_actions import EngineActions
-from jobdeck.tui.error_groups import ErrorGroups
 from jobdeck.tui.export import BodySaver, Save, save
 from jobdeck.tui.export_actions import ExportActions
 from jobdeck.tui.footer_keys import footer_view
-from jobdeck.tui.group_actions import GroupActions
+from jobdeck.tui.group_actions import ErrorGroups, GroupActions
 from jobdeck.tui.grouping import batch_filter
 from jobdeck.tui.job_actions import JobActions
 from jobdeck.tui.marks import UndoStack
@@ -45,8 +44,7 @@ from jobdeck.tui.theme import ThemePreference
 from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.list_pane import ListPane
-from jobdeck.tui.widgets.panes import Panes
-from jobdeck.tui.widgets.split import STEP
+from jobdeck.tui.widgets.panes import STEP, Panes
 from jobdeck.tui.widgets.static import Banner, Footer, GroupStrip, Header, TabRule
 from jobdeck.tui.widgets.trace import Trace
 from jobdeck.tui.widgets.tree_pane import TreePane

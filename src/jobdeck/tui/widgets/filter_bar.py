@@ -10,7 +10,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input
 
 from jobdeck.tui.cell_text import width_of
-from jobdeck.tui.filter_history import FilterHistory
+from jobdeck.tui.filter_input import FilterHistory
 from jobdeck.tui.render.spans import Keys, Line, Role, line_width, truncate_line
 from jobdeck.tui.widgets.static import LinesWidget
 

@@ -13,8 +13,7 @@ from jobdeck.app.session import Preference
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.deck_state import DeckState
-from jobdeck.tui.filter_history import FilterHistory
-from jobdeck.tui.filter_suggester import FilterSuggester
+from jobdeck.tui.filter_input import FilterHistory, FilterSuggester
 from jobdeck.tui.grouping import profile_filter
 from jobdeck.tui.job_filter import FilterState, ListFilter, replace_term
 from jobdeck.tui.job_table import Order, parse_order
