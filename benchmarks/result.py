@@ -38,7 +38,7 @@ async def _open(result: str) -> tuple[float, float]:
     engine.bodies = {key: result.encode() for key in engine.jobs}
     app = JobdeckApp(FakeSession(engine))
     async with app.run_test(size=(120, 40)) as pilot:
-        await wait_until(pilot, lambda: app.deck.deck_state.table.total == 1)
+        await wait_until(lambda: app.deck.deck_state.table.total == 1)
         detail = app.deck.query_one(Detail)
         await pilot.pause(0.3)
         worst, beating = 0.0, True
@@ -54,7 +54,7 @@ async def _open(result: str) -> tuple[float, float]:
         begun = perf_counter()
         await press_keys(pilot, "right_square_bracket")
         assert detail.tab is Tab.RESULT
-        await wait_until(pilot, lambda: detail.json_tree is not None)
+        await wait_until(lambda: detail.json_tree is not None)
         took = perf_counter() - begun
         await asyncio.sleep(0.1)
         beating = False
