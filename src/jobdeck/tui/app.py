@@ -15,7 +15,9 @@ from textual.command import Provider
 from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.filter import LineFilter
+from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.worker import Worker, WorkerCancelled, WorkerFailed, WorkerState
 
 from jobdeck.app.session import ChangeStream, HintMemory, OpenEngine, Playback, Session, safe_error_message
@@ -84,6 +86,9 @@ class JobdeckApp(TerminalApp):
         Binding("x", "dismiss_hint", "hide tip", show=False),
     ]
 
+    # The theme from the start: a change of it parses every style sheet again, 10 ms of the first frame.
+    theme: Reactive[str] = Reactive(DARK.name)
+
     def __init__(
         self,
         session: Session,
@@ -112,8 +117,6 @@ class JobdeckApp(TerminalApp):
         self._mouse_wanted, self._mouse_released = mouse, False
         self._engine_worker: Worker[None] | None = None
         self._engine_error: BaseException | None = None
-        for one in THEMES.values():
-            self.register_theme(one)
         self.theme = theme
         services = write_clipboard or clipboard(self.write), self.write, save
         self._deck = Deck(session, *services) if playback is None else ReplayDeck(playback, session, *services)
@@ -138,6 +141,11 @@ class JobdeckApp(TerminalApp):
     def get_default_screen(self) -> Screen[Any]:
         """Return the deck."""
         return self._deck
+
+    @property
+    def available_themes(self) -> dict[str, Theme]:
+        """Our themes beside Textual's, known before the first style sheet is read."""
+        return {**super().available_themes, **{one.name: one for one in THEMES.values()}}
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return our colors for themes that do not define them."""
