@@ -136,7 +136,7 @@ async def test_the_last_row_of_a_list_that_is_cut_short_is_not_believed() -> Non
     async with serve(answer(body[: body.rindex(b', "error"')])) as wire, the_hog(wire.base_url) as hog:
         reply = await hog.list_page(ListPage("operation"))
     assert [row.id for row in reply.observations] == ["op_0", "op_1"]
-    assert reply.gap == "malformed response, parsed leniently: truncated"
+    assert reply.partial_error == "malformed response, parsed leniently: truncated"
 
 
 @pytest.mark.parametrize(

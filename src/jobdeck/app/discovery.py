@@ -123,7 +123,7 @@ async def _read(client: DirectClient, page: ListPage, limit: int) -> _Read:
         if result.problem is not None:
             return _Read(tuple(rows), result.problem, tuple(gaps))
         rows.extend((row, result.exchange) for row in result.observations)
-        gaps.extend([result.gap] if result.gap is not None else [])
+        gaps.extend([result.partial_error] if result.partial_error is not None else [])
         if len(rows) >= limit or result.next_cursor is None or result.next_cursor in asked:
             break
         page = replace(page, cursor=result.next_cursor)

@@ -23,10 +23,12 @@ from jobdeck.engine.coordinator import (
     ExternalWatchers,
     NullCoordinator,
     RateLimits,
+    Request,
 )
 from jobdeck.engine.registry import Registry, RegistryChange
 from jobdeck.engine.subscription import Subscription
-from jobdeck.engine.worker import Completion, ProfileWorker
+from jobdeck.engine.worker import ProfileWorker
+from jobdeck.http.base import PollResult
 from jobdeck.scheduling.actions import ActionResult, ListPage
 from jobdeck.scheduling.outlook import NextPoll, QuotaSnapshot
 
@@ -409,20 +411,19 @@ class Engine:
         job = self.jobs.get(key)
         return job.target if job is not None else None
 
-    def on_completion(self, completion: Completion) -> None:
+    def on_result(self, worker: ProfileWorker, request: Request, result: PollResult, now: Instant) -> None:
         """Apply the result of a request; for workers.
 
         First to the registry, then, with the changes, to the scheduler, then to the subscribers.
         """
-        worker, result, mono = completion.worker, completion.result, completion.now.mono
-        key = None if isinstance(completion.request, ListPage) else completion.request.key
-        change = self._registry.apply(key, result, completion.now)
+        key = None if isinstance(request, ListPage) else request.key
+        change = self._registry.apply(key, result, now)
         polled = change.jobs[0] if key is not None and change.jobs else None
         missing_since = polled.missing_since if polled is not None else None
         before = worker.health
         worker.scheduler.on_result(
-            mono,
-            completion.request,
+            now.mono,
+            request,
             ActionResult(
                 problem=result.problem,
                 updates=change.updates,
@@ -432,13 +433,13 @@ class Engine:
                 rows=len(result.observations),
                 retry_after_unclamped=result.retry_after_unclamped,
                 missing=() if polled is None else worker.missing_parts(polled.key, polled.missing),
-                missing_seconds=0.0 if missing_since is None else mono - missing_since.mono,
+                missing_seconds=0.0 if missing_since is None else now.mono - missing_since.mono,
             ),
         )
         self._share_budget(worker)
         events: list[Event] = list(change.events)
         jobs = {job.key: self._set_forecast(worker, job) for job in change.jobs}
-        events += worker.health_events(before, completion.now)
+        events += worker.health_events(before, now)
         health = worker.health
         # An answer that was in flight when the key was rejected is still applied; then its job is unreachable, too.
         if health.halt is not None or _sign(health.reason) != _sign(before.reason):

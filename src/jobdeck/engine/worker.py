@@ -53,16 +53,6 @@ class _Download:
     is_here: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """A request that was answered, or failed."""
-
-    worker: "ProfileWorker"
-    request: Request
-    result: PollResult
-    now: Instant
-
-
 class WorkerDelegate(Protocol):
     """Receives the results of a worker's requests."""
 
@@ -70,7 +60,7 @@ class WorkerDelegate(Protocol):
         """Return the target of a watched job, else None."""
         ...
 
-    def on_completion(self, done: Completion) -> None:
+    def on_result(self, worker: "ProfileWorker", request: Request, result: PollResult, now: Instant) -> None:
         """Apply the result of a request."""
         ...
 
@@ -328,7 +318,7 @@ class ProfileWorker:
             now = self._clock.now()
             # Record the result before it is shown: a process killed in between would have shown an ID without a record.
             await self._coordinator.record(permit, result, now)
-            delegate.on_completion(Completion(self, request, result, now))
+            delegate.on_result(self, request, result, now)
             if isinstance(request, Poll) and (wanted := self._downloads.get(request.key)) and wanted.part is None:
                 # The download began after this request was sent, or its answer has the result, and is requested again.
                 self.scheduler.poll_now(request.key, now.mono)

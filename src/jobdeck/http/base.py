@@ -27,7 +27,7 @@ class PollResult:
     # Decoded, without credentials; an error's, too.
     body: bytes | None = field(default=None, repr=False, compare=False)
     # Which rows of a list could not be read, and why.
-    gap: str | None = None
+    partial_error: str | None = None
     # `retry_after` as the server requested it, before it was clamped.
     retry_after_unclamped: float | None = None
     # Only headers worth showing, without credentials.
