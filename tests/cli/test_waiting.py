@@ -20,6 +20,7 @@ from jobdeck.simulator.scenario import Api, Endpoint, Fault, FaultKind, JobScrip
 from jobdeck.simulator.server import ThreadedSimulator
 from tests.builders import make_job
 from tests.cli.harness import GROUP, environment, jobdeck
+from tests.support.clocks import simulated_from_first_request
 from tests.support.forked import Piped
 
 ENRICHMENT = Resource.ENRICHMENT
@@ -43,7 +44,7 @@ SCENARIO = Scenario(
 
 @pytest.fixture
 def env(tmp_path: Path) -> Iterator[dict[str, str]]:
-    with ThreadedSimulator(SCENARIO) as running:
+    with simulated_from_first_request(SCENARIO) as running:
         yield environment(running.url, tmp_path)
 
 
@@ -124,7 +125,7 @@ def test_the_line_of_a_failure_has_its_reason_and_the_id_that_support_asks_for(c
     script = {"arrival": -20.0, "duration": 22.0, "outcome": Outcome.FAILED}
     job = JobScript(Api.SONARLY, Resource.PROSPECTING, id="0" * 24, **script)
     jobs = (JobScript(id="en_fails", resource=ENRICHMENT, **script), job)
-    with ThreadedSimulator(Scenario(jobs=jobs)) as running, TemporaryDirectory() as home:
+    with simulated_from_first_request(Scenario(jobs=jobs)) as running, TemporaryDirectory() as home:
         env = environment(running.url, Path(home))
         ran = jobdeck(*command, path("en_fails"), env=env)
         other = jobdeck(*command, f"sonarly:{GROUP}/{job.id}", env=env)

@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from jobdeck.domain.instant import Instant
+from jobdeck.simulator import server
+from jobdeck.simulator.scenario import Scenario
 from tests.builders import START
 
 
@@ -71,3 +74,29 @@ class EpochClock:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+
+
+class FirstRequestClock:
+    """Epoch seconds for a simulator that stand still until its first request: a client may take its time to start."""
+
+    def __init__(self) -> None:
+        self._clock = server.steady_clock()
+        self._stopped_at = self._clock()
+        self._late: float | None = None
+        self.simulator: server.ThreadedSimulator | None = None
+
+    def __call__(self) -> float:
+        if self._late is None:
+            if self.simulator is None or not self.simulator.requests:
+                return self._stopped_at
+            self._late = self._clock() - self._stopped_at
+        return self._clock() - self._late
+
+
+@contextlib.contextmanager
+def simulated_from_first_request(scenario: Scenario) -> Iterator[server.ThreadedSimulator]:
+    """Serve a scenario whose time begins with the first request."""
+    clock = FirstRequestClock()
+    with server.ThreadedSimulator(scenario, clock=clock) as running:
+        clock.simulator = running
+        yield running
