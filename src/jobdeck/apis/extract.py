@@ -36,7 +36,7 @@ class ParsedBody:
     rows: int | None = None
     # Which rows of a list could not be read, and why; None if all could.
     partial_error: str | None = None
-    # Where each field was found; empty unless matches are kept.
+    # Where each field was found; empty unless matches are recorded.
     matches: tuple[FieldMatch, ...] = ()
     # The ID of the job that the answer names.
     id: str | None = None

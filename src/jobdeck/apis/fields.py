@@ -1,4 +1,4 @@
-"""Looking up fields in an answer; on request, the matches are kept, to show how the answer was read."""
+"""Looking up fields in an answer; on request, the matches are recorded, to show how the answer was read."""
 
 import re
 from collections import Counter
@@ -88,7 +88,7 @@ class FieldReader:
     value: object
     # Names in lower case.
     headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)
-    # The lookups so far; None if they are not kept.
+    # The lookups so far; None if they are not recorded.
     matches: list[FieldMatch] | None = None
     # The key or index of `value` in its container.
     key: Key = None
@@ -194,7 +194,7 @@ class FieldReader:
             self.matches[-1] = replace(self.matches[-1], note=text)
 
     def was_found(self, name: str) -> bool:
-        """Whether a field has a match with a value, if matches are kept."""
+        """Whether a field has a match with a value, if matches are recorded."""
         matches: Sequence[FieldMatch] = self.matches or ()
         return any(match.field == name and match.found for match in matches)
 
