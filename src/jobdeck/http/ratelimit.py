@@ -171,7 +171,9 @@ def parse_windows(headers: Iterable[tuple[str, str]], now: float) -> tuple[RateW
     used: dict[str, int] = {}
     for name, value in limits:
         for found in _found(name, value, moment):
-            window = found.window if found.window.name else replace(found.window, name=default_name)
+            window = found.window
+            if default_name and not window.name:
+                window = replace(window, name=default_name)
             if window.name in other:
                 continue
             if window.name in by_name:
@@ -375,12 +377,12 @@ def _joined(windows: list[RateWindow]) -> list[RateWindow]:
 
 def _merged(first: RateWindow, second: RateWindow) -> RateWindow:
     """Return two windows as one, with the tighter limit and remainder of both."""
-    return replace(
-        first,
+    return RateWindow(
         limit=_tighter(first.limit, second.limit),
         remaining=_tighter(first.remaining, second.remaining),
         reset_after=first.reset_after if first.reset_after is not None else second.reset_after,
         window=first.window if first.window is not None else second.window,
+        name=first.name,
         exact=first.exact if first.reset_after is not None else second.exact,
     )
 

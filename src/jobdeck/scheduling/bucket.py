@@ -8,7 +8,7 @@ from itertools import chain
 
 from jobdeck.domain.ratelimit import RateWindow
 from jobdeck.scheduling.backoff import MAX_DELAY
-from jobdeck.scheduling.inferred_limit import InferredLimit
+from jobdeck.scheduling.inferred_limit import INFINITE, InferredLimit
 from jobdeck.scheduling.server_window import MINUTE, TARGET_UTILIZATION, ServerWindow
 
 BURST = 0.15
@@ -128,11 +128,10 @@ class Bucket:
 
     @property
     def _stated_limit(self) -> float:
-        announced = [window.per_minute for window in self._windows.values() if window.limit]
-        if not announced:
+        announced = min([window.per_minute for window in self._windows.values()], default=INFINITE)
+        if announced == INFINITE:
             return self._own_limit
-        lowest = min(announced)
-        return min(lowest, self._own_limit) if self._limit.source is LimitSource.CONFIGURED else lowest
+        return min(announced, self._own_limit) if self._limit.source is LimitSource.CONFIGURED else announced
 
     def window(self) -> tuple[int, float] | None:
         """Return the stated limit that holds and the seconds that it is for; None when that is a minute."""
@@ -150,8 +149,11 @@ class Bucket:
         """Requests a second that may be sent from `now` on."""
         pace = NO_HEADER_UTILIZATION if self._lacks_headers else TARGET_UTILIZATION
         stated = self._factor * self._share * pace * self._stated_limit
-        most = min(stated, INFERRED_UTILIZATION * self._inferred.limit) / MINUTE
-        return min([most, *(window.rate(now) for window in self._live_windows(now))])
+        rate = min(stated, INFERRED_UTILIZATION * self._inferred.limit) / MINUTE
+        for window in self._windows.values():
+            if window.is_live(now):
+                rate = min(rate, window.rate(now))
+        return rate
 
     def ready(self, now: float) -> float:
         """Return when the next request may be sent: `now` or later.

@@ -361,7 +361,7 @@ class Scheduler:
 
     def cooldown_until(self, now: float) -> float | None:
         """Return until when the server wants no requests; None while it does."""
-        return self._budget.cooldown_until(self._tick(now))
+        return self._budget.cooldown_until(now)
 
     def quota(self, now: float) -> QuotaSnapshot:
         """Return the budget for the screen."""
