@@ -15,7 +15,7 @@ from jobdeck.http.base import PollResult
 from jobdeck.http.client import HttpClient, RequestSpec
 from jobdeck.http.credentials import Credentials, Secret
 from jobdeck.http.redactor import Redactor
-from jobdeck.http.transport import HEADERS, ForeignOriginError, authorize, open_transport
+from jobdeck.http.transport import HEADERS, ForeignOriginError, Transports, authorize
 from tests.builders import make_profile
 from tests.support.clocks import SteppingClock
 from tests.unit.http.wire import (
@@ -140,7 +140,7 @@ async def test_a_path_cannot_turn_the_base_url_into_user_information() -> None:
 
 
 async def test_neither_the_connections_nor_the_headers_of_every_request_hold_credentials() -> None:
-    transport = open_transport(profile_at("https://api.example").http, None)
+    transport = Transports(profile_at("https://api.example").http, None).acquire()
     assert_no_canary(HEADERS, vars(transport))
     assert not {"authorization", "x-access-key", "x-secret-key"} & {name.lower() for name in HEADERS}
 
@@ -215,7 +215,7 @@ async def test_nothing_that_holds_a_profile_shows_its_keys() -> None:
     async with serve(answer(status=401)) as wire, sonarly(wire.base_url) as provider:
         reply = await provider.poll(sonarly_target("j1"))
         http = provider._http
-        assert_no_canary(provider, http, http.profile, http._redactor, http._transport, reply)
+        assert_no_canary(provider, http, http.profile, http._redactor, http._transports, reply)
     assert_no_canary(Secret(TOKEN), Redactor([TOKEN]), profile_at("https://api.example"))
 
 

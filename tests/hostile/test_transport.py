@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from jobdeck.domain.problem import ProblemKind
+from jobdeck.http import transport
 from jobdeck.http.transport import TransportError, choose_proxy, tls_context
+from tests.engine.running import until
 from tests.unit.http.wire import SECRET, Wire, answer, hog_target, profile_at, serve, the_hog
 
 GOOD = {"id": "op_1", "status": "queued"}
@@ -282,6 +284,26 @@ async def test_one_connection_serves_polls_in_turn_and_ten_at_most_at_once() -> 
         replies = await asyncio.gather(*(hog.poll(hog_target("op_1")) for _ in range(40)))
         assert wire.connections <= 10
     assert all(reply.problem is None for reply in replies)
+
+
+async def test_of_ten_connections_those_that_are_no_longer_used_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serve(answer(GOOD), keep=True) as wire, the_hog(wire.base_url) as hog:
+        await asyncio.gather(*(hog.poll(hog_target("op_1")) for _ in range(40)))
+        assert wire.open > 1
+        await hog.poll(hog_target("op_1"))
+        assert wire.open == wire.connections, "half a minute has not passed"
+        monkeypatch.setattr(transport, "KEEPALIVE_SECONDS", 0.0)
+        assert (await hog.poll(hog_target("op_1"))).problem is None
+        await until(lambda: wire.open == 0)
+
+
+async def test_closing_ends_the_connection_of_a_request_that_waits_for_its_answer() -> None:
+    async with serve(b"HTTP/1.1 200 Word\r\n", stall=True) as wire, the_hog(wire.base_url) as hog:
+        poll = asyncio.create_task(hog.poll(hog_target("op_1")))
+        await until(lambda: bool(wire.requests))
+        await hog.aclose()
+        await until(lambda: wire.open == 0)
+        assert (await poll).problem is not None
 
 
 async def test_the_client_speaks_http_1_1_and_trusts_no_environment(

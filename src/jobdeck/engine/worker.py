@@ -24,8 +24,7 @@ from jobdeck.scheduling.outlook import Health
 from jobdeck.scheduling.scheduler import MAX_SLOW, Scheduler
 
 MAX_IN_FLIGHT = 2 * MAX_SLOW
-"""Most requests in flight to one profile. The limit is here because the time that the HTTP client's pool costs grows
-with the square of its size: 2.8 ms of CPU a request at 10 connections, 32 ms at 100."""
+"""Most requests in flight to one profile, each of which needs a connection of its own."""
 
 CANCEL_WAIT_SECONDS = 30.0
 """How long a cancel request waits for the budget."""

@@ -21,7 +21,7 @@ from jobdeck.http.credentials import HttpProfile
 from jobdeck.http.inflate import EncodingError, Inflater, TooBigError
 from jobdeck.http.marker import Marker
 from jobdeck.http.origin import Origin
-from jobdeck.http.pieces import MOST_HEADERS, BoundedTransport, TooManyPiecesError, bounded
+from jobdeck.http.pieces import MOST_HEADERS, TooManyPiecesError, bounded
 from jobdeck.http.problems import (
     MAX_REFERENCE,
     ErrorBody,
@@ -43,10 +43,10 @@ from jobdeck.http.transport import (
     MAX_CONNECTIONS,
     ForeignOriginError,
     TransportError,
+    Transports,
     authorize,
     choose_proxy,
     describe_transport_error,
-    open_transport,
 )
 
 DEADLINE = 30.0
@@ -161,7 +161,7 @@ class HttpClient:
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._one_large = asyncio.Lock()
-        self._transport: BoundedTransport | None = None
+        self._transports: Transports | None = None
         self._proxy_variable: str | None = None
         self._closed = False
 
@@ -287,25 +287,25 @@ class HttpClient:
     async def aclose(self) -> None:
         """Close the connections; later requests have a problem. Calling it twice is harmless."""
         self._closed = True
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            await transport.aclose()
+        transports, self._transports = self._transports, None
+        if transports is not None:
+            await transports.aclose()
 
     def _url(self, where: RequestSpec) -> str:
         pairs = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in where.query.items())
         base = self._profile.base_url if where.below_base else str(self._profile.origin)
         return base + where.path + (f"?{pairs}" if pairs else "")
 
-    def _open(self) -> BoundedTransport:
+    def _open(self) -> Transports:
         if self._closed:
             raise TransportError(f"profile {self._profile.name} is closed")
-        if self._transport is None:
+        if self._transports is None:
             proxy = choose_proxy(self._profile)
             if proxy is not None:
                 self._proxy_variable = proxy.variable
                 self._redactor.add((proxy.url.password,))
-            self._transport = open_transport(self._profile, proxy)
-        return self._transport
+            self._transports = Transports(self._profile, proxy)
+        return self._transports
 
     def _build_request(self, method: str, url: str, body: str) -> httpx.Request:
         """Return a request with its credentials; raises `ForeignOriginError`."""
@@ -316,15 +316,20 @@ class HttpClient:
         return request
 
     async def _send(self, where: RequestSpec, url: str, attempt: _Attempt) -> None:
-        response = await self._open().handle_async_request(self._request(where.method, url, where.body))
+        request, transports = self._request(where.method, url, where.body), self._open()
+        transport = transports.acquire()
         try:
-            attempt.status = response.status_code
-            attempt.headers = self._headers_of(response)
-            # Of a redirect the head is all that is wanted.
-            if response.status_code >= 200 and not response.has_redirect_location:
-                await self._read(response, attempt)
+            response = await transport.handle_async_request(request)
+            try:
+                attempt.status = response.status_code
+                attempt.headers = self._headers_of(response)
+                # Of a redirect the head is all that is wanted.
+                if response.status_code >= 200 and not response.has_redirect_location:
+                    await self._read(response, attempt)
+            finally:
+                await response.aclose()
         finally:
-            await response.aclose()
+            await transports.release(transport)
 
     def _headers_of(self, response: httpx.Response) -> list[tuple[str, str]]:
         encoding = response.headers.encoding

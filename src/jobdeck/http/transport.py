@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -86,11 +87,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 MAX_CONNECTIONS = 10
-"""Most connections of a profile: the cost of a request grows with httpcore's pool, 2.8 ms of CPU at 10, 12.9 at 50."""
+"""Most connections of a profile."""
 
-_LIMITS = httpx.Limits(
-    max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=30.0
-)
+KEEPALIVE_SECONDS = 30.0
+_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_SECONDS)
 
 HEADERS = {
     "Accept": "application/json",
@@ -177,21 +177,53 @@ def tls_context(env: Mapping[str, str] = os.environ) -> ssl.SSLContext:
     return context
 
 
-def open_transport(
-    profile: HttpProfile, proxy: ProxyChoice | None, env: Mapping[str, str] = os.environ
-) -> BoundedTransport:
-    """Return a transport without credentials: HTTP/1.1, no redirects, no cookies, nothing of the environment.
+class Transports:
+    """The transports of one profile: HTTP/1.1, no credentials, redirects or cookies, nothing of the environment.
 
-    `httpx.AsyncClient` would add only what is not wanted here, for a quarter of its time. It must be used only below
-    one semaphore and one deadline: there are no timeouts. Raises `TransportError`.
+    Each has one connection, for httpcore looks at all connections of a pool twice a request: ten in one pool cost a
+    twentieth of a poll's processor time. The last used is used next, and those idle for `KEEPALIVE_SECONDS` are closed.
+    `httpx.AsyncClient` would add only what is not wanted here, for a quarter of its time. There are no timeouts: use
+    them only below one semaphore and one deadline. Raises `TransportError`.
     """
-    # With plain http there is no TLS; loading the roots would cost 20 ms for nothing.
-    context = tls_context(env) if profile.origin.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    through = None if proxy is None else _proxy(proxy.url, context)
-    transport = BoundedTransport(verify=context, proxy=through, limits=_LIMITS, trust_env=False)
-    if profile.origin.scheme == "http" and is_localhost(profile.origin.host):
-        transport.connect_with(_LocalhostBackend)
-    return transport
+
+    def __init__(self, profile: HttpProfile, proxy: ProxyChoice | None, env: Mapping[str, str] = os.environ) -> None:
+        origin = profile.origin
+        # With plain http there is no TLS; loading the roots would cost 20 ms for nothing.
+        self._context = tls_context(env) if origin.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._proxy = None if proxy is None else _proxy(proxy.url, self._context)
+        self._is_localhost = origin.scheme == "http" and is_localhost(origin.host)
+        self._busy: set[BoundedTransport] = set()
+        self._idle: list[tuple[float, BoundedTransport]] = []
+
+    def acquire(self) -> BoundedTransport:
+        """Return a transport for one request."""
+        transport = self._idle.pop()[1] if self._idle else self._open()
+        self._busy.add(transport)
+        return transport
+
+    async def release(self, transport: BoundedTransport) -> None:
+        """Take a transport back whose request has ended."""
+        if transport not in self._busy:
+            return
+        self._busy.remove(transport)
+        now = time.monotonic()
+        self._idle.append((now, transport))
+        while self._idle and self._idle[0][0] <= now - KEEPALIVE_SECONDS:
+            await self._idle.pop(0)[1].aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections, those in use as well."""
+        transports = (*self._busy, *(transport for _, transport in self._idle))
+        self._busy.clear()
+        self._idle.clear()
+        for transport in transports:
+            await transport.aclose()
+
+    def _open(self) -> BoundedTransport:
+        transport = BoundedTransport(verify=self._context, proxy=self._proxy, limits=_ONE, trust_env=False)
+        if self._is_localhost:
+            transport.connect_with(_LocalhostBackend)
+        return transport
 
 
 class _LocalhostBackend(httpcore.AsyncNetworkBackend):

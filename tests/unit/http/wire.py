@@ -35,6 +35,7 @@ class Wire:
     keep: bool = False
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
+    open: int = 0
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -43,6 +44,7 @@ class Wire:
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.open += 1
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -57,6 +59,7 @@ class Wire:
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             self.left.set()
         finally:
+            self.open -= 1
             writer.close()
 
     async def _answer(self, writer: asyncio.StreamWriter) -> None:
