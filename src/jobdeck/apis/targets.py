@@ -197,9 +197,9 @@ def check_id(job_id: str) -> None:
     if not is_id(job_id):
         reason = "not a job ID (1 to 200 characters, no whitespace, control characters, / or backslash)"
         raise TargetError(f"{safe_excerpt(job_id)}: {reason}")
-    if _KEY.match(job_id):
+    if key := _KEY.match(job_id):
         # Pasted by mistake, it would be sent in a URL and stored with the job.
-        raise TargetError(f"{safe_excerpt(job_id)}: looks like an API key, not a job ID")
+        raise TargetError(f"{key[1]}…: looks like an API key, not a job ID")
 
 
 def is_absolute(text: str) -> bool:

@@ -2,28 +2,25 @@
 
 import argparse
 import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobdeck.apis.pages import automatic_names, built_in_names
+from jobdeck.apis.pages import automatic_names
 from jobdeck.apis.spec import ApiSpec
 from jobdeck.app.context import AppContext
-from jobdeck.cli.exit_codes import CommandError
-from jobdeck.cli.log import log
-from jobdeck.config import ConfigError
-from jobdeck.config.settings import default_path
-
-if TYPE_CHECKING:
-    from jobdeck.recording.recorder import Recorder
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-
 from jobdeck.app.data_store import open_own_store
-from jobdeck.cli.exit_codes import ExitCode
-from jobdeck.config import Settings, load_settings
+from jobdeck.cli.exit_codes import CommandError, ExitCode
+from jobdeck.cli.log import log
+from jobdeck.config import ConfigError, Settings, load_settings
+from jobdeck.config.settings import default_path
 from jobdeck.domain.scope import Scope
 from jobdeck.store import Opened, Store, StoreError, open_read_only
 from jobdeck.store.models import Notice, NoticeKind
+
+if TYPE_CHECKING:
+    from jobdeck.recording.recorder import Recorder
 
 
 def open_context(arguments: argparse.Namespace) -> AppContext:
@@ -36,7 +33,7 @@ def open_context(arguments: argparse.Namespace) -> AppContext:
     )
     if getattr(arguments, "team", False) and context.settings.team is None:
         raise ConfigError("--team requires a team database: see docs/team.md")
-    if not context.settings.profiles and not any(name in context.settings.profiles for name in built_in_names()):
+    if not context.settings.profiles and not context.settings.unlisted:
         place = context.settings.path or default_path(os.environ)
         variables = ", or ".join(_variables(context.settings.apis.spec(name)) for name in automatic_names())
         message = f"no profile configured: set {variables}, or create {place}; to try it out, run: jobdeck demo"

@@ -19,8 +19,8 @@ MOST = 3
 NO_THREAD = "can't start new thread"
 """Python's message in a RuntimeError when memory or the number of processes is limited."""
 
-_OUTCOME_COMMANDS = ("status", "watch", "wait")
-"""Commands whose exit code reflects the outcome of jobs."""
+_OUTCOME_COMMANDS = ("status", "watch", "wait", "cancel")
+"""Commands whose exit code reflects what became of jobs or requests."""
 
 
 def fault_code(error: Exception, command: str) -> int:

@@ -161,7 +161,7 @@ def _command(
 def _add_open(commands: "Commands") -> None:
     opened = commands.add_parser("open", prog="jobdeck", usage=_USAGE, allow_abbrev=False)
     add_open(opened)
-    opened.add_argument("targets", nargs="*")
+    opened.add_argument("targets", nargs="*", metavar="TARGET", help="see jobdeck --help")
 
 
 def add_open(parser: argparse.ArgumentParser) -> None:

@@ -98,6 +98,9 @@ def require_trusted_owner(path: Path, what: str) -> None:
 
 
 def _from_env(name: str, env: Mapping[str, str], where: str) -> str:
+    if not name.isidentifier():
+        # It may be the key itself.
+        raise ConfigError(f"{where}: env: must be followed by the name of an environment variable")
     value = env.get(name, "")
     if not value.strip():
         raise ConfigError(f"{where}: the environment variable {name} is not set")

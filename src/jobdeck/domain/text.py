@@ -37,7 +37,7 @@ _MATHS = "[\u2200-\u22ff\u2a00-\u2aff]"
 _MONGOLIAN = re.compile("[\u1820-\u18aa]")
 
 _KEY = re.compile(
-    r"\b([as]k_(?:live_|test_)?|hog_(?:live|test)_|gh[opsur]_|github_pat_)(?=\S*[0-9])[^\s'\",;()<>\[\]{}]{8,}"
+    r"\b([as]k_(?:live_|test_)?|sk-|hog_(?:live|test)_|gh[opsur]_|github_pat_)(?=\S*[0-9])[^\s'\",;()<>\[\]{}]{8,}"
 )
 
 EXCERPT = 80
@@ -146,10 +146,8 @@ def safe_excerpt(text: str) -> str:
     return f"{cut}…" if len(text) > EXCERPT else cut
 
 
-"""The ASCII character that replaces each symbol where the locale cannot show it; widths stay."""
-
 FALLBACKS = dict(zip("✗◐●○·✓⊘–…→↑↓−≥×µ²▸▴▾►■▮━╸", "x%o.-v/-*>^v->xu2>^v>#|=>", strict=True))
-"""Symbols and their replacements; no two states share a replacement."""
+"""The ASCII character that replaces each symbol where the locale cannot show it; no two states share one."""
 
 FALLBACKS |= dict(zip("▁▂▃▄▅▆▇█", "_.:-=+*#", strict=True))
 

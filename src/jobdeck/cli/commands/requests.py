@@ -3,10 +3,11 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from jobdeck.app.json_shapes import RequestObject, problem_object, rfc3339
 from jobdeck.cli.bootstrap import open_context, open_store_for, read_settings
-from jobdeck.cli.exit_codes import ExitCode
+from jobdeck.cli.exit_codes import CommandError, ExitCode
 from jobdeck.cli.log import log, truncate_with_notice
 from jobdeck.cli.output import describe_scope, of_profile, print_json, print_table_of_scopes
 from jobdeck.cli.run_async import run_async
@@ -46,7 +47,12 @@ async def _run(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
 
 
 async def _of_target(store: Store, arguments: argparse.Namespace) -> ExitCode:
-    targets = gather_targets([arguments.target], open_context(arguments).registry).targets
+    registry = open_context(arguments).registry
+    if arguments.profile is not None:
+        if arguments.profile not in registry.profiles:
+            raise CommandError(f"unknown profile {one_line(arguments.profile, 80)} ({registry.known()})")
+        registry = replace(registry, default=arguments.profile)
+    targets = gather_targets([arguments.target], registry).targets
     most = arguments.limit
     records = [
         record
