@@ -99,6 +99,9 @@ async def test_a_viewer_can_change_nothing_and_is_told_why(session: FakeSession)
     assert len(session.engine.jobs) == 2
     assert not session.engine.paused
     assert not any(one.acknowledged for one in session.engine.jobs.values())
+    assert "export" not in terminal.text
+    terminal.view.type("\x13")
+    await terminal.shows("a browser view saves no files")
     terminal.view.type("Y")
     await terminal.shows("Support ticket")
     terminal.view.type("s")

@@ -6,7 +6,7 @@ from textual.widgets import Input
 
 from jobdeck.app.session import Preference
 from jobdeck.domain.phase import Phase
-from jobdeck.tui.actions import ACTIONS, BY_NAME, FOOTERS, IN_REPLAY, ON_MARKS, Pane, footer_actions
+from jobdeck.tui.actions import ACTIONS, BY_NAME, FOOTERS, IN_REPLAY, ON_MARKS, Mode, Pane, footer_actions
 from jobdeck.tui.job_table import Order
 from jobdeck.tui.render.columns import LEAST_REASON, ColumnChoice, Name, columns_for, parse_columns
 from jobdeck.tui.render.footer import FooterView, footer
@@ -33,7 +33,7 @@ def test_no_key_has_two_meanings_and_every_footer_names_actions() -> None:
     assert set(names) <= set(BY_NAME)
     live = [key for action in ACTIONS if action.name not in IN_REPLAY for key in action.keys]
     assert len(live) == len(set(live))
-    assert [action.name for action in footer_actions(Pane.JOB, read_only=True)][:3] == ["copy_id", "back", "tab"]
+    assert [action.name for action in footer_actions(Pane.JOB, Mode(read_only=True))][:3] == ["copy_id", "back", "tab"]
 
 
 @pytest.mark.parametrize("pane", Pane)
@@ -96,11 +96,11 @@ async def test_dialogs_have_a_help_of_their_own_also_where_text_is_typed() -> No
 
 @pytest.mark.parametrize("width", [20, 60, 76, 130])
 def test_no_line_of_the_help_is_wider_than_the_page(width: int) -> None:
-    sections = help_sections(Pane.TRACE, replay=True)
+    sections = help_sections(Pane.TRACE, Mode(replay=True))
     assert all(line_width(line) <= width for line in help_lines(width, sections))
     assert all(line_width(line) <= width for line in found_lines(width, sections, "e"))
     assert plain(found_lines(90, sections, "y")[1]).split()[:3] == ["y", "copy", "ID:"]
-    assert "locked" not in {section.title for section in help_sections(read_only=True)}
+    assert "locked" not in {section.title for section in help_sections(mode=Mode(read_only=True))}
 
 
 async def test_half_pages_and_arrows_move_the_list() -> None:

@@ -1,7 +1,7 @@
 """A screen that may only be read: what changes anything is not there, and a key for it says why."""
 
 from jobdeck.app.session import ReadOnly
-from jobdeck.tui.actions import ACTIONS, actions_when
+from jobdeck.tui.actions import ACTIONS, Mode, actions_in
 from tests.tui.drive import driven, toasts
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import clock_at_noon, job
@@ -34,5 +34,5 @@ async def test_nothing_can_be_changed_where_the_session_is_locked_and_keys_say_s
 
 
 def test_what_only_reads_is_there_when_locked() -> None:
-    left = {action.name for action in actions_when(read_only=True)}
+    left = {action.name for action in actions_in(Mode(read_only=True))}
     assert {"copy_id", "ticket", "filter", "sort", "help", "quit"} <= left

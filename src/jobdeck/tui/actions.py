@@ -46,8 +46,22 @@ class Action:
     """More words that the palette finds it by."""
     changes: bool = False
     """It changes what is polled, watched or saved: unavailable in a read-only session."""
+    saves: bool = False
+    """It writes a file: unavailable in a browser."""
     per_key: bool = False
     """The action receives the key that was pressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """The kind of session that the keys act on."""
+
+    read_only: bool = False
+    replay: bool = False
+    browser: bool = False
+
+
+LIVE = Mode()
 
 
 _LIST = (
@@ -123,6 +137,7 @@ _LIST = (
         "export the jobs shown to a file: CSV, JSON lines or Markdown",
         Group.LIST,
         also="save csv json markdown",
+        saves=True,
     ),
     Action(
         "views", ("v",), "v", "views", "saved views: 1–9 opens one, s saves the current one", Group.LIST, "bookmark"
@@ -218,7 +233,16 @@ _TABS = (
     Action("next_tab", ("right_square_bracket", "right"), "] →", "next tab", "next tab", Group.TABS),
     Action("previous_tab", ("left_square_bracket", "left"), "[ ←", "previous tab", "previous tab", Group.TABS),
     Action("next_match", ("n",), "n", "next match", "next match in the result (/ searches it)", Group.TABS),
-    Action("save_body", ("o",), "o", "save body", "save the full response body to a file", Group.TABS, also="download"),
+    Action(
+        "save_body",
+        ("o",),
+        "o",
+        "save body",
+        "save the full response body to a file",
+        Group.TABS,
+        also="download",
+        saves=True,
+    ),
 )
 
 _GENERAL = (
@@ -371,21 +395,23 @@ HELP_FIRST: dict[Pane, tuple[Group, ...]] = {
 """The groups at the top of the help, by the pane it was opened from."""
 
 
-def is_available(name: str, *, read_only: bool, replay: bool = False) -> bool:
+def is_available(name: str, mode: Mode) -> bool:
     """Whether an action is available; a name that is not in the table always is, because it belongs to a widget."""
-    return name not in BY_NAME or name in _names_when(read_only, replay)
+    return name not in BY_NAME or name in _names_in(mode)
 
 
 @cache
-def _names_when(read_only: bool, replay: bool) -> frozenset[str]:
+def _names_in(mode: Mode) -> frozenset[str]:
     # Every key press checks every action: comparing them one by one took a fifth of the time a key takes.
-    return frozenset(action.name for action in actions_when(read_only=read_only, replay=replay))
+    return frozenset(action.name for action in actions_in(mode))
 
 
-def actions_when(*, read_only: bool, replay: bool = False) -> tuple[Action, ...]:
+def actions_in(mode: Mode) -> tuple[Action, ...]:
     """Return the available actions, in the order of the table."""
-    there = (action for action in ACTIONS if replay or action.group is not Group.REPLAY)
-    return tuple(action for action in there if not (read_only and action.changes))
+    there = (action for action in ACTIONS if mode.replay or action.group is not Group.REPLAY)
+    return tuple(
+        action for action in there if not (mode.read_only and action.changes) and not (mode.browser and action.saves)
+    )
 
 
 def bindings(*groups: Group) -> list[BindingType]:
@@ -406,10 +432,8 @@ def _bound(action: Action) -> Iterator[tuple[str, str]]:
         yield ",".join(action.keys), action.name
 
 
-def footer_actions(
-    pane: Pane = Pane.LIST, *, read_only: bool = False, replay: bool = False, marks: bool = False
-) -> list[Action]:
+def footer_actions(pane: Pane = Pane.LIST, mode: Mode = LIVE, *, marks: bool = False) -> list[Action]:
     """Return the actions of a pane's footer, most important first; with `marks`, those for all selected jobs lead."""
-    there = {action.name: action for action in actions_when(read_only=read_only, replay=replay)}
-    names = [*(IN_REPLAY if replay else ()), *(ON_MARKS if marks else ()), *FOOTERS[pane]]
+    there = {action.name: action for action in actions_in(mode)}
+    names = [*(IN_REPLAY if mode.replay else ()), *(ON_MARKS if marks else ()), *FOOTERS[pane]]
     return [there[name] for name in dict.fromkeys(names) if name in there]

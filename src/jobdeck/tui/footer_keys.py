@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 
-from jobdeck.tui.actions import Pane
+from jobdeck.tui.actions import Mode, Pane
 from jobdeck.tui.job_actions import JobActions
 from jobdeck.tui.render.footer import FooterView
 from jobdeck.tui.widgets.panes import Panes
 
 
-def footer_view(
-    panes: Panes, jobs: JobActions, labels: Mapping[str, str], *, read_only: bool, replay: bool
-) -> FooterView:
+def footer_view(panes: Panes, jobs: JobActions, labels: Mapping[str, str], mode: Mode) -> FooterView:
     """Return the state that determines the footer's keys; `labels` renames actions by state (pause, resume)."""
     marked, hidden = jobs.count_marked()
     pane = panes.focused
@@ -24,8 +22,7 @@ def footer_view(
         labels={**labels, "mark_all": "clear"} if marked else labels,
         words={} if pane is Pane.LIST else {"filter": "search", "back": "list"},
         absent=frozenset(absent),
-        read_only=read_only,
-        replay=replay,
+        mode=mode,
         marked=marked,
         hidden=hidden,
     )

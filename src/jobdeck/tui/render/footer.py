@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from jobdeck.tui.actions import BY_NAME, Action, Pane, footer_actions
+from jobdeck.tui.actions import BY_NAME, LIVE, Action, Mode, Pane, footer_actions
 from jobdeck.tui.cell_text import width_of
 from jobdeck.tui.render.spans import Line, Role, Span
 
@@ -28,8 +28,7 @@ class FooterView:
     """Renames actions in this pane."""
     absent: frozenset[str] = frozenset()
     """Actions that are hidden because they make no sense now."""
-    read_only: bool = False
-    replay: bool = False
+    mode: Mode = LIVE
     marked: int = 0
     """The number of selected jobs."""
     hidden: int = 0
@@ -39,7 +38,7 @@ class FooterView:
 def footer(width: int, view: FooterView) -> Footer:
     """Return as many keys as fit, ending with the help."""
     words = {**view.words, **view.labels}
-    actions = footer_actions(view.pane, read_only=view.read_only, replay=view.replay, marks=bool(view.marked))
+    actions = footer_actions(view.pane, view.mode, marks=bool(view.marked))
     actions = [action for action in actions if action.name not in view.absent]
     head = _marked(view)
     room = width - width_of(head) - _width((BY_NAME["help"],), words)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from jobdeck.tui.actions import HELP_FIRST, Action, Group, Pane, actions_when
+from jobdeck.tui.actions import HELP_FIRST, LIVE, Action, Group, Mode, Pane, actions_in
 from jobdeck.tui.cell_text import pad, truncate, wrap
 from jobdeck.tui.render.spans import EMPTY, Keys, Line, Role, line_width, truncate_line
 from jobdeck.tui.render.state import (
@@ -95,13 +95,10 @@ def key_section(title: str, keys: Keys) -> HelpSection:
     return HelpSection(title, tuple(HelpRow(key, label) for key, label in keys))
 
 
-def help_sections(pane: Pane = Pane.LIST, *, read_only: bool = False, replay: bool = False) -> list[HelpSection]:
-    """Return the keys by group, starting with the groups of a pane.
-
-    `read_only`: the session is read-only. `replay`: it plays a recording.
-    """
-    actions = actions_when(read_only=read_only, replay=replay)
-    first = (*((Group.REPLAY,) if replay else ()), *HELP_FIRST[pane])
+def help_sections(pane: Pane = Pane.LIST, mode: Mode = LIVE) -> list[HelpSection]:
+    """Return the keys by group, starting with the groups of a pane."""
+    actions = actions_in(mode)
+    first = (*((Group.REPLAY,) if mode.replay else ()), *HELP_FIRST[pane])
     groups = [*first, *(group for group in Group if group not in first)]
     found = (HelpSection(group.value, _rows(action for action in actions if action.group is group)) for group in groups)
     return [section for section in found if section.rows]

@@ -13,7 +13,7 @@ from jobdeck.app.session import Attention, OpenEngine, Preference, ReadOnly, Ses
 from jobdeck.domain.job import Job
 from jobdeck.domain.text import one_line
 from jobdeck.engine.subscription import ChangeSet
-from jobdeck.tui.actions import ACTIONS, Action, Group, actions_when, bindings, is_available
+from jobdeck.tui.actions import ACTIONS, Group, Mode, actions_in, bindings, is_available
 from jobdeck.tui.add_actions import AddActions
 from jobdeck.tui.cancel_actions import CancelActions
 from jobdeck.tui.clipboard import ClipboardService, ClipboardWriter
@@ -109,6 +109,11 @@ class Deck(Screen[None]):
     def profile_names(self) -> Sequence[str]:
         """The names that may start a target."""
         return self._session.profiles
+
+    @property
+    def mode(self) -> Mode:
+        """What kind of session this is."""
+        return Mode(read_only=self._controls is None, replay=bool(self._state.replay), browser=self.app.is_web)
 
     @property
     def deck_state(self) -> DeckState:
@@ -242,8 +247,11 @@ class Deck(Screen[None]):
         """Run the user's own key, or say why a key is unavailable."""
         if event.key in self.programs.keys:
             await self.run_action(f"program('{event.key}')")
-        missing = any(event.key in action.keys for action in ACTIONS if action.changes)
-        if self._read_only_reason and missing and not any(event.key in action.keys for action in self._actions):
+        there = {key for action in actions_in(self.mode) for key in action.keys}
+        missing = next((one for one in ACTIONS if event.key in one.keys and event.key not in there), None)
+        if missing is not None and missing.saves:
+            self._say("a browser view saves no files on the machine of jobdeck")
+        elif missing is not None and missing.changes:
             self._say(self._read_only_reason)
 
     async def on_paste(self, event: events.Paste) -> None:
@@ -256,7 +264,7 @@ class Deck(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable actions that change something in a read-only session, and those of a replay outside of one."""
-        return is_available(action, read_only=self._controls is None, replay=bool(self._state.replay))
+        return is_available(action, self.mode)
 
     # Panes.
 
@@ -296,7 +304,7 @@ class Deck(Screen[None]):
         self._draw_tab()
 
     def action_tab(self, key: str = "") -> None:
-        """Show a tab by its number, or the next one."""
+        """Show a tab by its number, or the next one when the footer is clicked."""
         self._panes.turn_to(int(key)) if key else self._panes.turn(1)
         self._draw_tab()
 
@@ -483,7 +491,7 @@ class Deck(Screen[None]):
 
     async def action_help(self) -> None:
         """Show the help."""
-        sections = help_sections(self._panes.focused, read_only=self._controls is None, replay=bool(self._state.replay))
+        sections = help_sections(self._panes.focused, self.mode)
         await self._push(HelpScreen([*sections[:2], *self.programs.help, *sections[2:]]))
 
     def action_program(self, key: str) -> None:
@@ -533,7 +541,7 @@ class Deck(Screen[None]):
         halted = self._state.engine.halted() if self._state.engine is not None else {}
         unreachable = self._state.unreachable_profiles()
         failure, error = self._failure, one_line(self._session.storage_error)
-        fixed = self._controls is None or bool(self._state.replay)
+        fixed = self.mode.read_only or self.mode.replay
         self._banner.show_lines(
             lambda width: banner_lines(width, halted, unreachable, now, failure, storage_error=error, read_only=fixed)
         )
@@ -553,10 +561,7 @@ class Deck(Screen[None]):
         if typed is not None:
             self._footer.show_keys(typed.keys)
         else:
-            read_only, replay = self._controls is None, bool(self._state.replay)
-            self._footer.show(
-                footer_view(self._panes, self._job_actions, self._labels, read_only=read_only, replay=replay)
-            )
+            self._footer.show(footer_view(self._panes, self._job_actions, self._labels, self.mode))
 
     def _draw_moment(self, *, resort: bool = False) -> None:
         """Draw everything that depends on the time; with `resort`, re-sort the rows now, not every few seconds."""
@@ -578,11 +583,6 @@ class Deck(Screen[None]):
     def _bars(self) -> tuple[FilterBar, ...]:
         """The input lines."""
         return self._list_pane.filter_bar, self._panes.search_bar
-
-    @property
-    def _actions(self) -> tuple[Action, ...]:
-        """The actions that are available in this session."""
-        return actions_when(read_only=self._controls is None, replay=bool(self._state.replay))
 
     @property
     def _labels(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 
 from jobdeck.domain import humanize
 from jobdeck.domain.text import clean
+from jobdeck.tui.actions import LIVE, Mode
 from jobdeck.tui.clipboard import ClipboardService, CopiedText, safe_text
 from jobdeck.tui.render.help import help_sections, key_section
 from jobdeck.tui.render.spans import Keys, Line, Role, truncate_line
@@ -42,10 +43,9 @@ class Dialog(ModalScreen[ResultT]):
 
     def action_help(self) -> None:
         """Show the help, with the keys of this dialog first."""
-        deck = self.app.screen_stack[0]
-        read_only, replay = not deck.check_action("add", ()), bool(deck.check_action("play", ()))
+        mode: Mode = getattr(self.app.screen_stack[0], "mode", LIVE)
         own = key_section(self.SUBJECT, self.help_keys)
-        self.app.push_screen(HelpScreen([own, *help_sections(read_only=read_only, replay=replay)]))
+        self.app.push_screen(HelpScreen([own, *help_sections(mode=mode)]))
 
     @property
     def help_keys(self) -> Keys:
