@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from textual import events
+from textual.widgets import Input
 
 from jobdeck.domain.job import Job
 from jobdeck.domain.phase import Phase
@@ -306,6 +307,18 @@ async def test_the_palette_holds_our_actions_and_no_others() -> None:
         await run.shows("p: pause or resume polling")
         await run.press("enter")
         await run.until(lambda: run.engine.paused)
+
+
+async def test_ctrl_p_opens_the_palette_of_the_deck_and_nothing_in_a_dialog() -> None:
+    async with driven([job("op_a")], size=(100, 40)) as run:
+        await run.press("S")
+        await run.until(lambda: run.app.screen is not run.app.deck)
+        menu = run.app.screen
+        await run.press("ctrl+p")
+        assert run.app.screen is menu
+        await run.press("escape", "ctrl+p")
+        await run.shows("space: select and move down")
+        assert not run.app.screen.query_one(Input).cursor_blink, "a cursor that blinks is drawn for ever"
 
 
 async def test_the_trace_tells_what_an_exchange_changed() -> None:

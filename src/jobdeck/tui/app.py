@@ -77,6 +77,7 @@ class JobdeckApp(TerminalApp):
     TITLE = "jobdeck"
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
     ENABLE_SELECT_AUTO_SCROLL = False
+    ENABLE_COMMAND_PALETTE = False  # its ctrl+p would go before ours, in dialogs as well
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionCommands}
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
