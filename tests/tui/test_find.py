@@ -133,8 +133,10 @@ async def test_a_view_is_saved_shown_by_its_number_kept_and_removed() -> None:
         assert shown(run) == {one.key.id for one in passing("op_") if one.key.id in shown(run)}
         assert run.app.deck.deck_state.table.order == Order(Name.JOB)
         await run.shows("problems only")
+        assert run.session.preferences[Preference.ORDER] == "JOB"
         await run.press("u")
         assert len(shown(run)) == len(DECK)
+        assert run.session.preferences[Preference.ORDER] == run.app.deck.deck_state.table.order.text
         await run.press("v", "x")
         await run.shows("Remove which view? 1–9")
         await run.press("1")

@@ -138,6 +138,14 @@ async def test_the_brackets_turn_the_tabs() -> None:
         await run.shows("[Diff]")
 
 
+async def test_the_arrows_turn_the_tabs_from_the_trace_as_well() -> None:
+    async with driven([looked_at()], [exchange("op_a")], size=(120, 40)) as run:
+        await run.press("tab", "tab", "right")
+        await run.shows("[Result]")
+        await run.press("left")
+        await run.shows("[Stages]")
+
+
 async def test_a_click_on_a_tab_turns_to_it() -> None:
     async with driven([looked_at()]) as run:
         rule = run.app.deck.query_one(TabRule)

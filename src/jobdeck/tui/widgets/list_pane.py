@@ -132,14 +132,12 @@ class ListPane(Vertical):
     def show_view(self, view: View) -> None:
         """Apply a view; undo restores the current filter and order."""
         before = self.current_view("")
+        self._undo.push("filter and order restored", lambda: self._apply_view(before))
+        self._apply_view(view)
 
-        def back() -> None:
-            self._filter.sort(before.sorting, self._clock.now())
-            self._set(before.state)
-
-        self._undo.push("filter and order restored", back)
+    def _apply_view(self, view: View) -> None:
         self._filter.sort(view.sorting, self._clock.now())
-        self._set(view.state)
+        self._filter.set_state(view.state, self._clock.now())
         self._sorted()
 
     def save_views(self, views: Sequence[View]) -> None:

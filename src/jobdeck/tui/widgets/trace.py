@@ -114,6 +114,10 @@ class Trace(LineView):
                 else:
                     self._go(index)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let the keys of a run through to the tabs where there is no run under the cursor."""
+        return action != "toggle_run" or bool(self._rows and self._rows[self._index].folded)
+
     def action_open_exchange(self) -> None:
         """Open the exchange under the cursor, or fold or unfold the run."""
         row = self._rows[self._index] if self._rows else None
