@@ -67,8 +67,8 @@ def configuration() -> str:
         "## [keys]",
         (
             'Binds a key on the screen to a program: `"ctrl+o" = { run = ["my-tool", "--open"], label = "open in tool" '
-            "}`. The key can be a letter, a digit or `f1` to `f12`, optionally with `ctrl+` or `alt+`, but not a "
-            "built-in key. The program runs once per selected job, like a hook: the job as JSON on stdin and in "
+            "}`. The key can be a letter, a digit, `f1` to `f12`, `ctrl+` and a letter, or `alt+` and a letter or "
+            "digit, but not a built-in key. The program runs once per selected job, like a hook: the job as JSON on stdin and in "
             "`JOBDECK_…` variables, no shell, no API keys in its environment, 30 seconds at most. Processes it started "
             "that are still running when it exits are killed, except on Windows; to keep one, such as a browser, start "
             'it in its own session (`run = ["setsid", "-f", "my-browser"]`).'

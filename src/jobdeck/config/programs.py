@@ -133,7 +133,7 @@ def read_user_keys(raw: object, where: str) -> tuple[UserKey, ...]:
 def _user_key(name: str, item: Mapping[str, object], where: str) -> UserKey:
     if not _KEY.fullmatch(name):
         raise ConfigError(
-            f"{where}: must be a letter, a digit or f1 to f12, optionally with ctrl+ or alt+, such as ctrl+o"
+            f"{where}: must be a letter, a digit, f1 to f12, ctrl+ and a letter, or alt+ and a letter or digit"
         )
     for key in item:
         if key not in USER_KEYS:
