@@ -1,3 +1,5 @@
+from textual.events import Paste
+
 from jobdeck.app.session import Parsed, RejectedTarget
 from jobdeck.domain.job import Target
 from jobdeck.tui.render.spans import plain
@@ -54,6 +56,15 @@ async def test_escape_adds_nothing() -> None:
         await run.press("a", *"op_a", "escape")
         await run.until(lambda: "Add targets" not in run.text)
         assert not run.engine.jobs
+
+
+async def test_what_is_pasted_joins_the_draft() -> None:
+    async with driven(size=(100, 30)) as run:
+        run.session.parser = one_a_line
+        await run.press("a", *"op_a", "escape")
+        await run.until(lambda: "Add targets" not in run.text)
+        run.app.deck.post_message(Paste("op_b"))
+        await run.shows("add 2 jobs")
 
 
 async def test_letters_in_the_sheet_are_letters_and_not_keys() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.tui.clipboard import ClipboardError, TooBigError, Tool, clipboard, give, native_tool, osc52
-from jobdeck.tui.copy_actions import Copyable, NothingToCopy, curl_of, id_of_exchange, id_of_job
+from jobdeck.tui.copyable import Copyable, NothingToCopy, curl_of, id_of_exchange, id_of_job
 from tests.builders import make_target
 from tests.tui.world import UUID, exchange, job, problem
 
@@ -147,7 +147,7 @@ def test_a_curl_line_is_one_clean_line_or_there_is_none() -> None:
     assert curl_of(make_target(), "curl x") == Copyable("curl x", "curl command for op_1")
     assert curl_of(exchange("op_a", url=""), "curl") == NothingToCopy("no curl command: the request is not known")
     assert curl_of(exchange("op_a"), "curl 'a\x1b\nb'") == Copyable(
-        "curl 'a\\x1b b'", "curl command for the poll at 14:01:56Z"
+        "curl 'a\\x1b b'", "curl command for the request at 14:01:56Z"
     )
 
 

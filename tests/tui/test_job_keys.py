@@ -67,6 +67,11 @@ async def test_w_rings_when_the_job_ends_and_only_then(monkeypatch: pytest.Monke
         (other,) = [one for one in run.engine.jobs if one != selected]
         await run.press("w")
         assert toasts(run.app) == [f"you'll be notified when {selected.id} finishes"]
+        await run.press("M", "w")
+        assert toasts(run.app)[-1] == "you'll be notified when 2 jobs finish"
+        await run.press("w", "w")
+        assert toasts(run.app)[-1] == "you'll be notified when 2 jobs finish"
+        await run.press("w", "M", "w")
         await run.shows("notify when finished")
         ended = job(other.id, Phase.SUCCEEDED, version=2)
         run.engine.put(ended, events=[end_of(ended)])

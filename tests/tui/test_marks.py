@@ -2,7 +2,7 @@
 
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.phase import Phase
-from jobdeck.tui.copy_actions import Copyable, NothingToCopy, ids_of_jobs
+from jobdeck.tui.copyable import Copyable, NothingToCopy, ids_of_jobs
 from tests.tui.drive import Driven, driven, painted, toasts
 from tests.tui.world import ago, job
 

@@ -250,7 +250,7 @@ def test_a_job_without_an_answer_says_that_there_is_no_request_id_yet() -> None:
 def test_a_result_shows_the_size_of_the_whole_and_its_first_lines() -> None:
     lines = [plain(line) for line in result_lines('{"data": [' + "1," * 100_000 + "1]}", 78)]
     assert "200.0 kB" in lines[1]
-    assert "truncated, 200013 bytes" in lines[1]
+    assert "(the first 65,536 of 200,013 characters)" in lines[1]
     assert len(lines) <= 2_010
 
 

@@ -115,9 +115,7 @@ def describe_summary(jobs: Sequence[Job], *, brief: bool) -> Iterator[str]:
 def log_anomalies(jobs: Iterable[Job]) -> None:
     """Log what the JSON keys of jobs do not contain: contradictions of their end, and dropped results."""
     for job in jobs:
-        missing = humanize.describe_dropped_result(job.dropped_result) or humanize.describe_evicted_result(
-            job.evicted_result
-        )
+        missing = humanize.describe_missing_result(job.dropped_result, job.evicted_result)
         for text in (describe_anomaly(job), missing):
             if text:
                 log(f"{job.key}  {text}")

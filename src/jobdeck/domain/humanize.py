@@ -130,6 +130,11 @@ def describe_evicted_result(count: int | None) -> str:
     return "" if count is None else f"result {format_size(count)}, no longer in memory"
 
 
+def describe_missing_result(dropped: int | None, evicted: int | None) -> str:
+    """Return a note on a result of either size that is not at hand; empty where none is missing."""
+    return describe_dropped_result(dropped) or describe_evicted_result(evicted)
+
+
 def pluralize(count: int, noun: str) -> str:
     """Return a count with its noun (``1 job``, ``3 jobs``)."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -231,9 +231,7 @@ def _lines(source: TicketSource) -> Iterator[str]:
     yield from _section("Reproduce", [source.curl])
     if source.include_result:
         job = source.job
-        missing = humanize.describe_dropped_result(job.dropped_result) or humanize.describe_evicted_result(
-            job.evicted_result
-        )
+        missing = humanize.describe_missing_result(job.dropped_result, job.evicted_result)
         yield from _section("Result", [job.result or missing])
     offset = "" if source.clock_offset is None else f", server clock offset {source.clock_offset:+.1f} s"
     yield f"Created by jobdeck {source.version} at {utc(source.created_us)}{offset}. Times are UTC."

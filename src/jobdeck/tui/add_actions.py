@@ -1,16 +1,14 @@
 """Adding jobs on the screen: pasted targets, discovered jobs, the last watch list."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-
-from textual.screen import ModalScreen
 
 from jobdeck.app.session import Session, SessionControls, WatchListSummary, error_reported
 from jobdeck.domain import humanize
-from jobdeck.domain.job import Job, Target
-from jobdeck.tui.clipboard import Say
+from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.tui.clipboard import Push, Say
 from jobdeck.tui.deck_state import DeckState
-from jobdeck.tui.engine_actions import NOT_OPEN, EngineActions
+from jobdeck.tui.engine_actions import NOT_OPEN
 from jobdeck.tui.render.frame import EmptyDeck, empty_lines
 from jobdeck.tui.render.spans import Line, truncate_line
 from jobdeck.tui.screens.add import AddScreen
@@ -30,12 +28,11 @@ class AddActions:
         state: DeckState,
         *,
         say: Say,
-        push: Callable[[ModalScreen[None]], Awaitable[None]],
+        push: Push,
     ) -> None:
         self._session = session
         self._controls = controls
         self._state = state
-        self._engine = EngineActions(state, session.clock)
         self._say = say
         self._push = push
         self._draft = ""  # text left in the dialog when it was closed
@@ -46,7 +43,8 @@ class AddActions:
         """Open the dialog for targets, filled with the pasted `text`, or else with the draft left there last time."""
         known = self._state.is_watched
         if self._controls is not None:
-            dialog = AddScreen(self._controls.parse, known, self._add, self._keep_draft, text or self._draft)
+            both = "\n".join(one for one in (self._draft.rstrip("\n"), text) if one)
+            dialog = AddScreen(self._controls.parse, known, self._add, self._keep_draft, both)
             await self._push(dialog)
 
     async def discover(self) -> None:
@@ -88,9 +86,23 @@ class AddActions:
         jobs.when_empty(lines)
 
     def _add(self, targets: Sequence[Target]) -> bool:
-        added, message = self._engine.add(targets)
-        self._say(message, not added)
-        return added
+        """Watch targets; returns whether they are watched."""
+        if self._state.controls is None:
+            self._say("not added: still starting", True)
+            return False
+        if len(targets) > 1:
+            targets = [one if one.batch else replace(one, batch=self._batch("pasted")) for one in targets]
+        new: tuple[JobKey, ...] = ()
+        errors: list[str] = []
+        with error_reported(errors.append):
+            new = self._state.controls.add(targets)
+        if errors:
+            self._say(f"not added: {errors[0]}", True)
+            return False
+        again = len(targets) - len(new)
+        also = f", {again} already watched" if again else ""
+        self._say(f"{humanize.pluralize(len(new), 'job')} added{also}", False)
+        return True
 
     def _add_discovered(self, jobs: Sequence[Job]) -> None:
         """Watch jobs in the state that the list response gave."""
@@ -98,11 +110,14 @@ class AddActions:
         if controls is None:
             return
         if len(jobs) > 1:
-            # Jobs that were added together form one batch.
-            batch = f"discovered {humanize.format_datetime(self._session.clock.now().us)[5:16]}"
+            batch = self._batch("discovered")
             jobs = [replace(job, target=replace(job.target, batch=batch)) for job in jobs]
         controls.restore(jobs)
         self._say(f"{humanize.pluralize(len(jobs), 'job')} added", False)
+
+    def _batch(self, source: str) -> str:
+        """Return the name of the batch that jobs form which are added together."""
+        return f"{source} {humanize.format_datetime(self._session.clock.now().us)[5:16]}"
 
     def _keep_draft(self, text: str) -> None:
         self._draft = text

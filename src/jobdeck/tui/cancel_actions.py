@@ -1,22 +1,17 @@
 """The cancel key: confirm, send one request per job, report the results."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeAlias
-
-from textual.screen import ModalScreen
+from collections.abc import Callable, Sequence
 
 from jobdeck.domain import humanize
 from jobdeck.domain.cancel import CancelOutcome, CancelResult
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.tui.cell_text import elide_middle
-from jobdeck.tui.clipboard import Say
+from jobdeck.tui.clipboard import Push, Run, Say
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.engine_actions import NOT_OPEN
 from jobdeck.tui.screens.cancel import CancelScreen
-
-Run: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 
 _WORDS = {
     CancelOutcome.ACCEPTED: "accepted",
@@ -36,7 +31,7 @@ class CancelActions:
         self,
         state: DeckState,
         say: Say,
-        push: Callable[[ModalScreen[None]], Awaitable[None]],
+        push: Push,
         on_confirmed: Callable[[], object],
     ) -> None:
         self._state = state
@@ -80,20 +75,19 @@ class CancelActions:
             result = results[key] = await engine.cancel(key)
             if result.problem is not None and result.problem.kind is ProblemKind.AUTH:
                 rejected.add(key.profile)
-        self._say(self._summary(results, len(keys) - len(results)), self._is_trouble(results))
+        refused = any(result.outcome is not CancelOutcome.ACCEPTED for result in results.values())
+        self._say(_summary(results, len(keys) - len(results)), refused)
 
-    def _is_trouble(self, results: dict[JobKey, CancelResult]) -> bool:
-        return any(result.outcome is not CancelOutcome.ACCEPTED for result in results.values())
 
-    def _summary(self, results: dict[JobKey, CancelResult], skipped: int) -> str:
-        """Return a summary: counts, and the message of the first request that was not accepted."""
-        if len(results) == 1 and not skipped:
-            ((key, result),) = results.items()
-            return f"{elide_middle(key.id, 40)}: {result.describe()}"
-        counts = Counter(result.outcome for result in results.values())
-        if skipped:
-            counts[CancelOutcome.NOT_SENT] += skipped
-        outcomes = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
-        bad = next(((key, one) for key, one in results.items() if one.outcome is not CancelOutcome.ACCEPTED), None)
-        first = f" · {elide_middle(bad[0].id, 24)}: {bad[1].describe()}" if bad is not None else ""
-        return f"{humanize.pluralize(counts.total(), 'cancel request')}: {outcomes}{first}"
+def _summary(results: dict[JobKey, CancelResult], skipped: int) -> str:
+    """Return a summary: counts, and the message of the first request that was not accepted."""
+    if len(results) == 1 and not skipped:
+        ((key, result),) = results.items()
+        return f"{elide_middle(key.id, 40)}: {result.describe()}"
+    counts = Counter(result.outcome for result in results.values())
+    if skipped:
+        counts[CancelOutcome.NOT_SENT] += skipped
+    outcomes = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
+    bad = next(((key, one) for key, one in results.items() if one.outcome is not CancelOutcome.ACCEPTED), None)
+    first = f" · {elide_middle(bad[0].id, 24)}: {bad[1].describe()}" if bad is not None else ""
+    return f"{humanize.pluralize(counts.total(), 'cancel request')}: {outcomes}{first}"

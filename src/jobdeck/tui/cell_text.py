@@ -2,9 +2,11 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
+from jobdeck.domain.humanize import pluralize
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.text import CELL_LIMIT, clean, without_script_joiners, without_unsafe
 
@@ -52,6 +54,11 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
     text = truncate(text, width)
     padding = " " * (width - width_of(text))
     return padding + text if right else text + padding
+
+
+def describe_jobs(keys: Sequence[JobKey]) -> str:
+    """Return how a message names jobs: one by its ID, several by their number."""
+    return elide_middle(keys[0].id, 40) if len(keys) == 1 else pluralize(len(keys), "job")
 
 
 def elide_middle(text: str, width: int, head: int | None = None) -> str:

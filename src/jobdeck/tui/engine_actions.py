@@ -1,12 +1,10 @@
 """Keys that control the engine: poll now, pause, add jobs. Each method returns the message to show."""
 
 from collections.abc import Container, Sequence
-from dataclasses import replace
 
-from jobdeck.app.session import error_reported
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock
-from jobdeck.domain.job import Job, JobKey, Target
+from jobdeck.domain.job import Job, JobKey
 from jobdeck.tui.cell_text import elide_middle
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.render.tabs import Tab
@@ -72,23 +70,6 @@ class EngineActions:
         else:
             engine.pause()
         return ""
-
-    def add(self, targets: Sequence[Target]) -> tuple[bool, str]:
-        """Watch targets; returns whether they are watched, and the message."""
-        if self._state.controls is None:
-            return False, "not added: still starting"
-        if len(targets) > 1:
-            # Targets that were pasted together form one batch.
-            batch = f"pasted {humanize.format_datetime(self._clock.now().us)[5:16]}"
-            targets = [target if target.batch else replace(target, batch=batch) for target in targets]
-        new: tuple[JobKey, ...] = ()
-        errors: list[str] = []
-        with error_reported(errors.append):
-            new = self._state.controls.add(targets)
-        if errors:
-            return False, f"not added: {errors[0]}"
-        again = len(targets) - len(new)
-        return True, f"{humanize.pluralize(len(new), 'job')} added" + (f", {again} already watched" if again else "")
 
     def _next_probes(self, profiles: Container[str] | None = None) -> str:
         """Return when unreachable profiles are tried next, all or only some; empty if none is unreachable."""

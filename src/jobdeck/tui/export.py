@@ -61,9 +61,7 @@ class BodySaver:
         except PrivateFileError as error:
             self._notify(f"not saved: {error}", True)
             return
-        missing = humanize.describe_dropped_result(job.dropped_result) or humanize.describe_evicted_result(
-            job.evicted_result
-        )
+        missing = humanize.describe_missing_result(job.dropped_result, job.evicted_result)
         self._notify(f"saving the response of {job.key.id} ({missing})", False)
         try:
             problem = await controls.download(job.key, file.write)

@@ -1,23 +1,16 @@
 """The export key: ask for a format, and write the listed jobs to a private file."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeAlias
-
-from textual.screen import ModalScreen
 
 from jobdeck.app.job_export import ExportFormat, export_jobs
 from jobdeck.app.private_file import PrivateFileError
 from jobdeck.domain import humanize
 from jobdeck.domain.instant import Clock
 from jobdeck.domain.text import one_line
-from jobdeck.tui.clipboard import Say
+from jobdeck.tui.clipboard import Push, Run, Say
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.export import Save, save_folder
 from jobdeck.tui.screens.export import ExportScreen
-
-Run: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
-Push: TypeAlias = Callable[[ModalScreen[None]], Awaitable[None]]
 
 
 class ExportActions:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from jobdeck.app.session import error_reported
 from jobdeck.domain import humanize
 from jobdeck.domain.job import Job, JobKey
-from jobdeck.tui.cell_text import elide_middle
+from jobdeck.tui.cell_text import describe_jobs
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.marks import MarkedJobs, UndoStack
 from jobdeck.tui.notifications import EndNotifications, NotifyState
@@ -94,7 +94,7 @@ class JobActions:
         engine, jobs = self._state.controls, self.chosen_jobs
         if engine is None or not jobs:
             return ""
-        keys, name = [job.key for job in jobs], _subject([job.key for job in jobs])
+        keys, name = [job.key for job in jobs], describe_jobs([job.key for job in jobs])
         self._undo.push(f"watching {name} again", self._way_back(keys, lambda: engine.restore(jobs)))
         if len(keys) > 1:
             self._jobs.select_neighbor(keys)
@@ -135,7 +135,7 @@ class JobActions:
         before = self._notifications.state
         said = self._notifications.toggle(running)
         if self._notifications.state != before:
-            self._undo.push(f"notifications restored for {_subject(running)}", lambda: self._restore(before))
+            self._undo.push(f"notifications restored for {describe_jobs(running)}", lambda: self._restore(before))
         return said
 
     def notify_all(self) -> str:
@@ -194,8 +194,3 @@ class JobActions:
             self._select_next = selected
 
         return undo
-
-
-def _subject(keys: Sequence[JobKey]) -> str:
-    """Return how a message names these jobs."""
-    return elide_middle(keys[0].id, 40) if len(keys) == 1 else humanize.pluralize(len(keys), "job")

@@ -13,10 +13,9 @@ from textual.screen import Screen
 
 from jobdeck.app.session import Session
 from jobdeck.domain.events import describe_ends
-from jobdeck.domain.humanize import pluralize
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.text import one_line
-from jobdeck.tui.cell_text import elide_middle
+from jobdeck.tui.cell_text import describe_jobs
 from jobdeck.tui.clipboard import Say, over_ssh
 from jobdeck.tui.multiplexer import passed_through
 
@@ -148,13 +147,13 @@ class EndNotifications:
         """Toggle notifications of these jobs, off if they are on for all of them; returns the message to show."""
         if self.state.all:
             return "already notifying for every job (W turns it off)"
-        subject = elide_middle(keys[0].id, 40) if len(keys) == 1 else pluralize(len(keys), "job")
+        when = f"when {describe_jobs(keys)} {'finishes' if len(keys) == 1 else 'finish'}"
         chosen = set(keys)
         if chosen <= self.state.wanted:
             self.state = replace(self.state, wanted=self.state.wanted - chosen)
-            return f"no longer notifying when {subject} finishes"
+            return f"no longer notifying {when}"
         self.state = replace(self.state, wanted=self.state.wanted | chosen)
-        return f"you'll be notified when {subject} finishes"
+        return f"you'll be notified {when}"
 
     def toggle_all(self) -> bool:
         """Toggle notifications of every job; returns whether they are on."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from jobdeck.app.session import ProgramKey, SessionControls
-from jobdeck.domain import humanize
 from jobdeck.domain.job import Job
 from jobdeck.tui.actions import ACTIONS
-from jobdeck.tui.cell_text import elide_middle
+from jobdeck.tui.cell_text import describe_jobs
+from jobdeck.tui.engine_actions import NOT_OPEN
 from jobdeck.tui.render.help import HelpSection, key_section
 
 RESERVED = frozenset({"ctrl+c", "ctrl+q", "ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m"})
@@ -41,6 +41,5 @@ class ProgramKeys:
         if not jobs:
             return "no job selected"
         if not self._controls.run_program(key, jobs):
-            return "still starting, try again in a moment"
-        subject = elide_middle(jobs[0].key.id, 40) if len(jobs) == 1 else humanize.pluralize(len(jobs), "job")
-        return f"{one.label}: started for {subject}"
+            return NOT_OPEN
+        return f"{one.label}: started for {describe_jobs([job.key for job in jobs])}"

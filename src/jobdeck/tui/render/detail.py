@@ -72,7 +72,7 @@ def result_lines(result: str, width: int) -> list[Line]:
     head: list[Span] = [("result".ljust(LABEL), Role.DIM), (humanize.format_size(count), Role.TEXT)]
     body = wrap(layout(result), width - 1)
     if count > DETAIL_LIMIT:
-        head.append((f"  (truncated, {count} bytes: the first 64 kB are shown)", Role.WARN))
+        head.append((f"  (the first {DETAIL_LIMIT:,} of {count:,} characters)", Role.WARN))
     return [EMPTY, truncate_line(head, width), *(((" " + text, Role.TEXT),) for text in body)]
 
 
@@ -273,9 +273,7 @@ def _facts(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[Li
         facts.append(("next", step.removeprefix("next ")))
     for name, value in job.facts:
         if name in {DROPPED_RESULT, EVICTED_RESULT}:
-            said = humanize.describe_dropped_result(job.dropped_result) or humanize.describe_evicted_result(
-                job.evicted_result
-            )
+            said = humanize.describe_missing_result(job.dropped_result, job.evicted_result)
             facts.append(("result", said.removeprefix("result ") or value))
             continue
         meaning = meaning_of(outlook.meanings, name, value)

@@ -157,7 +157,7 @@ def advice(problem: Problem, exchange: Exchange, now: Instant) -> str:
         case ProblemKind.PERMISSION:
             return f"profile {profile}: this API key cannot access the job: run `jobdeck doctor`"
         case ProblemKind.PAYMENT:
-            return "the account is out of credits: top it up, then press r"
+            return "the account is out of credits: top it up"
         case ProblemKind.NOT_FOUND:
             return f"profile {profile}: job not found, check the ID"
         case ProblemKind.REDIRECT:

@@ -14,6 +14,7 @@ from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.clipboard import ClipboardService, safe_text
+from jobdeck.tui.copyable import Copyable, NothingToCopy, curl_of, id_of_exchange
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.jsontree import LONGEST_LIST, JsonTree
 from jobdeck.tui.render.exchange import (
@@ -202,13 +203,8 @@ class ExchangeScreen(Dialog[None]):
         if value is not None:
             label, text = value
             self._send(text, f"value of {label}" if label else "body")
-        elif self._exchange.support_id:
-            kind = "request ID" if self._exchange.request_id else "trace ID"
-            self._send(
-                self._exchange.support_id, f"{kind} of the poll at {humanize.format_time(self._exchange.started.us)}"
-            )
         else:
-            self.notify("no value to copy here", severity="warning", markup=False)
+            self._copy(id_of_exchange(self._exchange))
 
     def action_copy_body(self) -> None:
         """Send the body as received to the clipboard."""
@@ -219,11 +215,13 @@ class ExchangeScreen(Dialog[None]):
 
     def action_copy_curl(self) -> None:
         """Send the request to the clipboard as a curl command."""
-        line = self._curl(self._exchange) if self._exchange.url else ""
-        if line:
-            self._send(line, f"curl command for the poll at {humanize.format_time(self._exchange.started.us)}")
+        self._copy(curl_of(self._exchange, self._curl(self._exchange)))
+
+    def _copy(self, found: Copyable | NothingToCopy) -> None:
+        if isinstance(found, NothingToCopy):
+            self.notify(found.reason, severity="warning", markup=False)
         else:
-            self.notify("no curl command: the request is not known", severity="warning", markup=False)
+            self._send(found.text, found.what)
 
     def _send(self, text: str, what: str) -> None:
         self.run_worker(self._clipboard.send(safe_text(text), what), group="clipboard")
