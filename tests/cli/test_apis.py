@@ -109,3 +109,30 @@ def test_a_page_of_ones_own_needs_no_configuration(tmp_path: Path) -> None:
         ran = jobdeck("status", "--json", target, env=env)
         assert (ran.code, ran.object["provider"], ran.object["problem"]["kind"]) == (7, "mine", "network")
     assert jobdeck("status", "mine:1", env={**env, "MINE_TOKEN": ""}).code == 2
+
+
+OWN = """
+title = "Mine"
+base_url = "http://127.0.0.1:9"
+[[auth]]
+headers = { Authorization = "Bearer {token}" }
+env = { token = "MINE_TOKEN" }
+[job]
+url = "/jobs/{id}"
+[fields]
+id = "$.id"
+status = "$.state"
+[phases]
+running = ["busy"]
+succeeded = ["ok"]
+"""
+
+
+def test_an_own_page_whose_variable_is_set_needs_no_configuration(tmp_path: Path) -> None:
+    env = {name: value for name, value in environment("", tmp_path).items() if not name.startswith(("THE", "SONARLY"))}
+    folder = tmp_path / "config" / "jobdeck" / "apis"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text(OWN)
+    assert "no profile configured" in jobdeck("status", "mine:1", env=env).err
+    ran = jobdeck("status", "mine:1", env={**env, "MINE_TOKEN": "tok_0123456789"})
+    assert "connection refused" in ran.out, ran.err

@@ -1,6 +1,7 @@
 """``jobdeck cancel``: one request for each job, only where it is allowed and confirmed, and an honest word on each."""
 
 import io
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from jobdeck.domain.job import JobKey, Target
 from jobdeck.simulator.scenario import Api, Endpoint, Fault, FaultKind, JobScript, Resource, Scenario, StageScript
 from jobdeck.simulator.server import ThreadedSimulator
 from tests.cli.harness import GROUP, Ran, environment, jobdeck
+from tests.support.forked import forked
 
 RUNNING, DONE, DENIED, LOST, CUT, LIMITED = (letter * 24 for letter in "abcdef")
 ENDED = {"arrival": -100.0, "duration": 10.0}
@@ -69,6 +71,15 @@ def cancelled(server: ThreadedSimulator) -> list[str]:
 
 def run(env: dict[str, str], *ids: str, profile: str = "sonarly") -> Ran:
     return jobdeck("cancel", "--yes", "--json", *(f"{profile}:{GROUP}/{id_}" for id_ in ids), env=env)
+
+
+@pytest.mark.posix
+def test_without_a_reader_nothing_is_said_to_have_been_accepted(env: dict[str, str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = forked("cancel", "--yes", f"sonarly:{GROUP}/{RUNNING}", env=env, stdout=writing)
+    os.close(writing)
+    assert (ran.returncode, ran.stderr) == (141, "")
 
 
 def test_a_job_is_cancelled_and_shown_as_such_because_its_own_answer_says_so(

@@ -131,6 +131,10 @@ def test_requests_about_a_target_are_listed_and_others_are_not_found(env: dict[s
     jobdeck("status", "op_done", env=env)
     assert len(jobdeck("requests", "--json", "op_done", env=env).objects) == 1
     assert jobdeck("requests", "op_other", env=env).code == 6
+    assert jobdeck("requests", "--profile", "thehog", "op_done", env=env).code == 0
+    assert jobdeck("requests", "--profile", "sonarly", "op_done", env=env).code != 0
+    unknown = jobdeck("requests", "--profile", "hgo", "op_done", env=env)
+    assert (unknown.code, "unknown profile hgo (known: " in unknown.err) == (2, True)
 
 
 def test_a_ticket_holds_the_servers_request_id_and_nothing_that_breaks_out(

@@ -107,6 +107,8 @@ def test_a_target_of_a_described_api(text: str, default: str | None, key: JobKey
         ("ci:a/b/..", "not a job ID"),
         ("ci:a/b/sk_live_0123456789", "looks like an API key"),
         ("ci:ghp_0123456789abcdef", "^ghp_…: looks like an API key"),
+        ("own:sk-proj-abcdefghijklmnop", "^sk-…: looks like an API key"),
+        ("own:sk_live_abcdefghijklmnop", "^sk_live_…: looks like an API key"),
         ("https://api.github.com/repos/a/b/actions/runs/sk_live_0123456789", "looks like an API key"),
         ("https://api.github.com/repos/a/b/actions/runs/7%2F8", "'7%2F8' is neither an ID nor a path segment"),
         ("https://api.github.com/repos/../b/actions/runs/7", "neither an ID nor a path segment"),

@@ -160,8 +160,8 @@ def _print(spec: ApiSpec, read: ParsedBody, rows: ParsedBody) -> None:
     if read.matches:
         print_table(("FIELD", "PATH", "FOUND"), [_row(finding) for finding in _in_order(read)])
         sys.stdout.write("\n")
-    for fault in _faults(read):
-        sys.stdout.write(f"not a job: {fault.kind.label}: {one_line(fault.message)}\n")
+    if read.problem is not None:
+        sys.stdout.write(f"not a job: {read.problem.kind.label}: {one_line(read.problem.message)}\n")
     for job in read.observations:
         print_table(("PARSED AS", ""), list(_summary(read, job)))
     if rows.problem is not None and rows.problem.kind is not ProblemKind.NOT_JSON:
@@ -223,7 +223,7 @@ def _stages(job: Observation) -> Iterator[tuple[str, str]]:
 
 
 def _object(spec: ApiSpec, read: ParsedBody, rows: ParsedBody, part: tuple[Part, ParsedBody] | None) -> dict[str, Any]:
-    fault = None if part is not None else next(_faults(read), None)
+    fault = None if part is not None else read.problem
     return {
         "provider": spec.name,
         "described_in": spec.source,
@@ -275,8 +275,3 @@ def _job(read: ParsedBody, job: Observation) -> dict[str, Any]:
         "trace_id": read.ids[1],
         "facts": dict(job.facts),
     }
-
-
-def _faults(read: ParsedBody) -> Iterator[ProblemDraft]:
-    if read.problem is not None:
-        yield read.problem
