@@ -68,10 +68,10 @@ def configuration() -> str:
         (
             'Binds a key on the screen to a program: `"ctrl+o" = { run = ["my-tool", "--open"], label = "open in tool" '
             "}`. The key can be a letter, a digit, `f1` to `f12`, `ctrl+` and a letter, or `alt+` and a letter or "
-            "digit, but not a built-in key. The program runs once per selected job, like a hook: the job as JSON on stdin and in "
-            "`JOBDECK_…` variables, no shell, no API keys in its environment, 30 seconds at most. Processes it started "
-            "that are still running when it exits are killed, except on Windows; to keep one, such as a browser, start "
-            'it in its own session (`run = ["setsid", "-f", "my-browser"]`).'
+            "digit, but not a built-in key. The program runs once per selected job, like a hook: the job as JSON on "
+            "stdin and in `JOBDECK_…` variables, no shell, no API keys in its environment, 30 seconds at most. "
+            "Processes it started that are still running when it exits are killed, except on Windows; to keep one, "
+            'such as a browser, start it in its own session (`run = ["setsid", "-f", "my-browser"]`).'
         ),
         _table("key", USER_KEYS),
         "## [providers.NAME]",

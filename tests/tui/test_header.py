@@ -17,7 +17,7 @@ from jobdeck.tui.render.state import DONE, FAILED, RUNNING, State
 from tests.tui.world import NOON, ago, deck_of_every_state, job
 
 NIGHT: Mapping[State, int] = {FAILED: 31, RUNNING: 139, DONE: 131}
-PROGRESS = Progress(4.2, (360.0, 540.0), (1, 2, 5, 8, 5, 2, 1, 0), 3_600)
+PROGRESS = Progress(4.2, (360.0, 540.0), (1, 2, 5, 8, 5, 2, 1, 0))
 
 
 def later(seconds: float) -> Instant:

@@ -39,9 +39,7 @@ class Progress:
     eta: tuple[float, float] | None = None
     """A likely range of seconds until the last has finished; None if not known."""
     failures: tuple[int, ...] = ()
-    """The jobs that failed in equal parts of `span`, newest last; empty if none did within the longest span."""
-    span: int = 0
-    """Seconds."""
+    """The jobs that failed in equal parts of a span, newest last; empty if none did within the longest of `SPANS`."""
 
 
 class OverallProgress:
@@ -94,12 +92,12 @@ class OverallProgress:
         return self._progress
 
     def _compute(self, now: Instant) -> Progress:
-        failures, span = self._failures(now)
+        failures = self._failures(now)
         if not self._open:
-            return Progress(failures=failures, span=span)
+            return Progress(failures=failures)
         ends, seconds = self._recent_ends(now)
         rate = ends / seconds if seconds >= LEAST_SECONDS else None
-        return Progress(None if rate is None else rate * 60, self._time_left(now, ends, rate), failures, span)
+        return Progress(None if rate is None else rate * 60, self._time_left(now, ends, rate), failures)
 
     def _recent_ends(self, now: Instant) -> tuple[int, float]:
         """Return how many jobs finished within the window, and its length in seconds."""
@@ -130,16 +128,16 @@ class OverallProgress:
         low, high = max(low, *(one[0] for one in known)), max(high, *(one[1] for one in known))
         return (max(0.0, low), high) if high > 0 else None
 
-    def _failures(self, now: Instant) -> tuple[tuple[int, ...], int]:
+    def _failures(self, now: Instant) -> tuple[int, ...]:
         ages = [max(0.0, (now.us - self._ends[key]) / 1e6) for key in self._failed]
         if not ages:
-            return (), 0
+            return ()
         span = next((one for one in SPANS if max(ages) < one), SPANS[-1])
         counts = [0] * BUCKETS
         for age in ages:
             if age < span:
                 counts[BUCKETS - 1 - int(age * BUCKETS / span)] += 1
-        return (tuple(counts), span) if any(counts) else ((), 0)
+        return tuple(counts) if any(counts) else ()
 
     def _drop(self, key: JobKey) -> None:
         self._open.pop(key, None)

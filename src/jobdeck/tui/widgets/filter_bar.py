@@ -113,11 +113,6 @@ class FilterBar(Horizontal):
         """Whether the text is being edited."""
         return self._editing
 
-    @property
-    def text(self) -> str:
-        """The text of the input."""
-        return self._input.value
-
     def open(self) -> None:
         """Start editing."""
         self._editing = self.display = self._input.display = True
