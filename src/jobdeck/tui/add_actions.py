@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from jobdeck.app.session import Session, SessionControls, WatchListSummary, error_reported
+from jobdeck.app.session import SessionControls, WatchListSummary, error_reported
 from jobdeck.domain import humanize
 from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.tui.clipboard import Push, Say
-from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.deck_services import DeckServices
 from jobdeck.tui.engine_actions import NOT_OPEN
 from jobdeck.tui.render.frame import EmptyDeck, empty_lines
 from jobdeck.tui.render.spans import Line, truncate_line
@@ -21,20 +20,10 @@ NO_LIST = "no earlier watch list"
 class AddActions:
     """Adds jobs to a deck; with `controls` None, nothing can be added."""
 
-    def __init__(
-        self,
-        session: Session,
-        controls: SessionControls | None,
-        state: DeckState,
-        *,
-        say: Say,
-        push: Push,
-    ) -> None:
-        self._session = session
+    def __init__(self, deck: DeckServices, controls: SessionControls | None) -> None:
+        self._session, self._state = deck.session, deck.state
+        self._say, self._push = deck.say, deck.push
         self._controls = controls
-        self._state = state
-        self._say = say
-        self._push = push
         self._draft = ""  # text left in the dialog when it was closed
         self._last: WatchListSummary | None = None
         self._was_empty = False

@@ -8,8 +8,7 @@ from jobdeck.domain.cancel import CancelOutcome, CancelResult
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.tui.cell_text import elide_middle
-from jobdeck.tui.clipboard import Push, Run, Say
-from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.deck_services import DeckServices
 from jobdeck.tui.engine_actions import NOT_OPEN
 from jobdeck.tui.screens.cancel import CancelScreen
 
@@ -22,25 +21,21 @@ _WORDS = {
 
 
 class CancelActions:
-    """Cancels jobs after the user confirmed; `say` reports the result.
+    """Cancels jobs after the user confirmed, and reports the result.
 
     `on_confirmed` is called as soon as the user confirms.
     """
 
     def __init__(
         self,
-        state: DeckState,
-        say: Say,
-        push: Push,
+        deck: DeckServices,
         on_confirmed: Callable[[], object],
     ) -> None:
-        self._state = state
-        self._say = say
-        self._push = push
+        self._state, self._say, self._push, self._run = deck.state, deck.say, deck.push, deck.run
         self._on_confirmed = on_confirmed
 
-    async def open_dialog(self, keys: Sequence[JobKey], run: Run) -> None:
-        """Open the dialog that confirms the cancelling; `run` starts the coroutine that sends the requests."""
+    async def open_dialog(self, keys: Sequence[JobKey]) -> None:
+        """Open the dialog that confirms the cancelling, then send the requests in the background."""
         engine = self._state.controls
         if engine is None or self._state.paused:
             self._say(NOT_OPEN if engine is None else "polling is paused: press p to resume, then cancel again", True)
@@ -57,7 +52,7 @@ class CancelActions:
 
         def confirmed() -> None:
             self._on_confirmed()
-            run(self._cancel_all(chosen))
+            self._run(self._cancel_all(chosen))
 
         await self._push(CancelScreen(possible, left_out and f"skipped: {left_out}", confirmed))
 

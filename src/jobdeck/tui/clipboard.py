@@ -5,12 +5,9 @@ import base64
 import os
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from textual.screen import ModalScreen
 
 from jobdeck.app.private_file import PrivateFileError
 from jobdeck.domain import humanize
@@ -171,12 +168,6 @@ _READABLE = "" if sys.platform == "win32" else ", mode 0600"
 
 Say = Callable[[str, bool], None]
 """Shows a message; the flag makes it a warning."""
-
-Push = Callable[[ModalScreen[None]], Awaitable[None]]
-"""Opens a dialog in front of the deck."""
-
-Run = Callable[[Coroutine[Any, Any, None]], object]
-"""Runs a coroutine in the background."""
 
 
 @dataclass(frozen=True, slots=True)

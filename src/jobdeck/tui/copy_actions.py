@@ -8,9 +8,9 @@ from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import Job, JobKey, Target
 from jobdeck.domain.text import one_line
 from jobdeck.tui.cell_text import describe_jobs, elide_middle
-from jobdeck.tui.clipboard import ClipboardService, Push, Say, safe_text
+from jobdeck.tui.clipboard import safe_text
 from jobdeck.tui.copyable import NothingToCopy, curl_of, id_of_exchange, ids_of_jobs
-from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.deck_services import DeckServices
 from jobdeck.tui.screens.dialogs import CopiedTextScreen, ValueScreen
 from jobdeck.tui.screens.exchange import ExchangeScreen
 from jobdeck.tui.screens.ticket import TicketScreen
@@ -55,11 +55,9 @@ class TicketDraft:
 class CopyActions:
     """Runs the actions of `y`, `c`, `Y` and `C`. Arguments are jobs and exchanges, not row numbers, which may move."""
 
-    def __init__(self, session: Session, clipboard: ClipboardService, say: Say, push: Push) -> None:
-        self._session = session
-        self._clipboard = clipboard
-        self._say = say
-        self._push = push
+    def __init__(self, deck: DeckServices) -> None:
+        self._session, self._state, self._clipboard = deck.session, deck.state, deck.clipboard
+        self._say, self._push = deck.say, deck.push
 
     async def request_ids(self, jobs: Sequence[Job], exchange: Exchange | None) -> None:
         """Send the ID of an exchange, or, if none is selected, each job's ID for support."""
@@ -96,9 +94,9 @@ class CopyActions:
         """Show a value of a result in full."""
         await self._push(ValueScreen(self._clipboard, label, text))
 
-    async def exchange(self, state: DeckState, key: JobKey, exchange: Exchange) -> None:
+    async def exchange(self, key: JobKey, exchange: Exchange) -> None:
         """Show one exchange of a job."""
-        await self._push(ExchangeScreen(state, key, exchange, self._session, self._clipboard))
+        await self._push(ExchangeScreen(self._state, key, exchange, self._session, self._clipboard))
 
     async def show_clipboard(self) -> None:
         """Show the text that was sent last."""

@@ -5,33 +5,28 @@ import asyncio
 from jobdeck.app.job_export import ExportFormat, export_jobs
 from jobdeck.app.private_file import PrivateFileError
 from jobdeck.domain import humanize
-from jobdeck.domain.instant import Clock
 from jobdeck.domain.text import one_line
-from jobdeck.tui.clipboard import Push, Run, Say
-from jobdeck.tui.deck_state import DeckState
-from jobdeck.tui.export import Save, save_folder
+from jobdeck.tui.deck_services import DeckServices
+from jobdeck.tui.export import save_folder
 from jobdeck.tui.screens.export import ExportScreen
 
 
 class ExportActions:
-    """Writes the listed jobs to a file, in their order; `say` reports the result."""
+    """Writes the listed jobs to a file, in their order, and reports the result."""
 
-    def __init__(self, state: DeckState, clock: Clock, save: Save, say: Say, push: Push) -> None:
-        self._state = state
-        self._clock = clock
-        self._save = save
-        self._say = say
-        self._push = push
+    def __init__(self, deck: DeckServices) -> None:
+        self._state, self._clock, self._save = deck.state, deck.session.clock, deck.save
+        self._say, self._push, self._run = deck.say, deck.push, deck.run
 
-    async def open_dialog(self, run: Run) -> None:
-        """Ask for a format, then export; `run` starts the export in the background."""
+    async def open_dialog(self) -> None:
+        """Ask for a format, then export in the background."""
         shown, total = len(self._state.table), self._state.table.total
         if not shown:
             self._say("no jobs to export" if not total else "no matching jobs to export, esc clears the filter", False)
             return
         of = f" of {total:,}, as filtered" if shown < total else ""
         what = f"{humanize.pluralize(shown, 'job')}{of}"
-        await self._push(ExportScreen(what, save_folder(), lambda form: run(self._export(form))))
+        await self._push(ExportScreen(what, save_folder(), lambda form: self._run(self._export(form))))
 
     async def _export(self, form: ExportFormat) -> None:
         now, table = self._clock.now(), self._state.table

@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 
 from jobdeck.domain import humanize
-from jobdeck.domain.instant import Clock
 from jobdeck.domain.job import JobKey
-from jobdeck.tui.clipboard import Say
 from jobdeck.tui.copy_actions import CopyActions
+from jobdeck.tui.deck_services import DeckServices
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.job_actions import JobActions
 from jobdeck.tui.job_filter import group_filter, same_error_filter
@@ -90,17 +89,20 @@ Show = Callable[[GroupsScreen, Callable[[GroupChoice | None], Awaitable[None]]],
 class GroupActions:
     """Applies the deck's actions to the jobs of a group."""
 
-    def __init__(self, pane: ListPane, jobs: JobActions, errors: ErrorGroups, copy: CopyActions, say: Say) -> None:
+    def __init__(
+        self, deck: DeckServices, pane: ListPane, jobs: JobActions, errors: ErrorGroups, copy: CopyActions
+    ) -> None:
+        self._state, self._clock, self._say = deck.state, deck.session.clock, deck.say
         self._pane = pane
         self._jobs = jobs
         self._errors = errors
         self._copy = copy
-        self._say = say
         self._memory = GroupsMemory()
 
-    async def open(self, show: Show, state: DeckState, clock: Clock) -> None:
+    async def open(self, show: Show) -> None:
         """Show the jobs in groups, and run the chosen action."""
-        await show(GroupsScreen(state, clock, self._memory, read_only=state.controls is None), self._do)
+        read_only = self._state.controls is None
+        await show(GroupsScreen(self._state, self._clock, self._memory, read_only=read_only), self._do)
 
     async def _do(self, choice: GroupChoice | None) -> None:
         match choice:

@@ -11,13 +11,13 @@ from textual.screen import ModalScreen, Screen
 
 from jobdeck.app.session import Attention, OpenEngine, Preference, ReadOnly, Session, SessionControls, save_preference
 from jobdeck.domain.job import Job
-from jobdeck.domain.text import one_line
 from jobdeck.engine.subscription import ChangeSet
 from jobdeck.tui.actions import ACTIONS, Group, Mode, actions_in, bindings, is_available
 from jobdeck.tui.add_actions import AddActions
 from jobdeck.tui.cancel_actions import CancelActions
 from jobdeck.tui.clipboard import ClipboardService, ClipboardWriter
 from jobdeck.tui.copy_actions import CopyActions
+from jobdeck.tui.deck_services import DeckServices
 from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.engine_actions import EngineActions
 from jobdeck.tui.export import BodySaver, Save, save
@@ -31,8 +31,6 @@ from jobdeck.tui.notifications import EndNotifications, SessionNotices
 from jobdeck.tui.palette import open_palette
 from jobdeck.tui.program_keys import ProgramKeys
 from jobdeck.tui.render.columns import Name
-from jobdeck.tui.render.frame import banner_lines
-from jobdeck.tui.render.header import header_line
 from jobdeck.tui.render.help import help_sections
 from jobdeck.tui.render.spans import Line
 from jobdeck.tui.screens.columns import ColumnsScreen
@@ -41,16 +39,14 @@ from jobdeck.tui.screens.profiles import ProfilesScreen
 from jobdeck.tui.screens.views import ViewsScreen
 from jobdeck.tui.terminal_title import TerminalTitle
 from jobdeck.tui.theme import ThemePreference
+from jobdeck.tui.top_lines import TopLines
 from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.panes import STEP, Panes
-from jobdeck.tui.widgets.static import Banner, Footer, GroupStrip, Header, TabRule
+from jobdeck.tui.widgets.static import Footer, GroupStrip, TabRule
 from jobdeck.tui.widgets.trace import Trace
 from jobdeck.tui.widgets.tree_pane import TreePane
-
-STRIP_FROM = 16
-"""Minimum screen height for a line of states and errors."""
 
 OWN_KEYS = {Group.MOVE, Group.REPLAY}
 """Groups whose keys are bound elsewhere: by the panes, and by the replay."""
@@ -77,20 +73,21 @@ class Deck(Screen[None]):
         self._read_only_reason = session.access.reason if isinstance(session.access, ReadOnly) else ""
         self._controls: SessionControls | None = None if isinstance(session.access, ReadOnly) else session.access
         self._attention: Attention | None = None
-        self._saver = BodySaver(session.clock, save, self._say)
-        clipboard = ClipboardService(write_clipboard, session.clock, self._say, save)
-        self._copy = CopyActions(session, clipboard, self._say, self._push)
         self._notifications = EndNotifications(write, self._say)
         self._title = TerminalTitle(write)
         if self._controls is not None:
             self._controls.on_jobs_ended(self._notifications.on_jobs_ended, partial(self._say, warn=True))
         self._state = DeckState(session.profiles, read_only=self._controls is None, meanings=session.meanings)
+        clipboard = ClipboardService(write_clipboard, session.clock, self._say, save)
+        services = DeckServices(session, self._state, clipboard, save, self._say, self._push, self.run_worker)
+        self._saver = BodySaver(session.clock, save, self._say)
+        self._copy = CopyActions(services)
         self._failure: str | None = None
         self.saved_jobs: Sequence[Job] | None = None  # what the first frame shows; None while they are being loaded
         self._notices = SessionNotices(self, session)
-        self._header, self._strip, self._banner, self._footer = Header(), GroupStrip(), Banner(), Footer()
+        self._top, self._footer = TopLines(session, self._state), Footer()
         self._engine = EngineActions(self._state, session.clock)
-        self._exporting = ExportActions(self._state, session.clock, save, self._say, self._push)
+        self._exporting = ExportActions(services)
         self._theme = ThemePreference(self, session)
         undo = UndoStack()
         keep = partial(save_preference, session)
@@ -100,10 +97,10 @@ class Deck(Screen[None]):
         self._panes = Panes(self._state, self._list_pane, now, save_split, self._draw_frame)
         self._jobs = self._panes.jobs
         self._job_actions = JobActions(self._state, self._jobs, undo, self._notifications, self._draw_marks)
-        self._cancelling = CancelActions(self._state, self._say, self._push, self._job_actions.clear_marks)
-        self._group_actions = GroupActions(self._list_pane, self._job_actions, self._groups, self._copy, self._say)
+        self._cancelling = CancelActions(services, self._job_actions.clear_marks)
+        self._group_actions = GroupActions(services, self._list_pane, self._job_actions, self._groups, self._copy)
         self.programs = ProgramKeys(self._controls)
-        self._adding = AddActions(session, self._controls, self._state, say=self._say, push=self._push)
+        self._adding = AddActions(services, self._controls)
 
     @property
     def profile_names(self) -> Sequence[str]:
@@ -122,7 +119,7 @@ class Deck(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out header, panes and footer."""
-        yield from (self._header, self._strip, self._banner, self._panes, self._footer)
+        yield from (*self._top, self._panes, self._footer)
 
     def on_mount(self) -> None:
         """Draw the deck before the engine is open."""
@@ -232,7 +229,7 @@ class Deck(Screen[None]):
     async def exchange_opened(self, message: Trace.Opened) -> None:
         """Show an exchange of the selected job."""
         if message.key == self._jobs.selected and self.is_current:
-            await self._copy.exchange(self._state, message.key, message.exchange)
+            await self._copy.exchange(message.key, message.exchange)
 
     @on(Footer.Chosen)
     async def key_chosen(self, message: Footer.Chosen) -> None:
@@ -351,7 +348,7 @@ class Deck(Screen[None]):
 
     async def action_groups(self) -> None:
         """Show the jobs in groups."""
-        await self._group_actions.open(self.app.push_screen, self._state, self._session.clock)
+        await self._group_actions.open(self.app.push_screen)
 
     def action_newest_failure(self) -> None:
         """Select the job that failed last, or, if it is selected, the one that failed before it."""
@@ -381,7 +378,7 @@ class Deck(Screen[None]):
 
     async def action_export(self) -> None:
         """Ask for a format, and export the listed jobs to a file."""
-        await self._exporting.open_dialog(self.run_worker)
+        await self._exporting.open_dialog()
 
     def action_reverse(self) -> None:
         """Reverse the sort order."""
@@ -471,7 +468,7 @@ class Deck(Screen[None]):
 
     async def action_cancel_jobs(self) -> None:
         """Confirm, then cancel the marked jobs, or else the selected one, at the server."""
-        await self._cancelling.open_dialog(self._job_actions.marked_or_selected, self.run_worker)
+        await self._cancelling.open_dialog(self._job_actions.marked_or_selected)
 
     def action_acknowledge(self) -> None:
         """Acknowledge or unacknowledge the marked jobs, or else the selected one."""
@@ -531,20 +528,7 @@ class Deck(Screen[None]):
     def _draw_frame(self) -> None:
         self.set_class(not self._state.table.total, "-empty")
         self._list_pane.draw_filter()
-        now = self._session.clock.now()
-        overview = self._state.overview(now, self._session.reading)
-        below = self.size.height >= STRIP_FROM and bool(self._state.table.total)
-        self._strip.display = below
-        groups, new = self._state.failure_groups.by_error(), len(self._state.new_failures)
-        self._strip.show(self._state.table.counts, groups, self._list_pane.filter_text, new)
-        self._header.show_lines(lambda width: (header_line(overview, width, strip_below=below),))
-        halted = self._state.engine.halted() if self._state.engine is not None else {}
-        unreachable = self._state.unreachable_profiles()
-        failure, error = self._failure, one_line(self._session.storage_error)
-        fixed = self.mode.read_only or self.mode.replay
-        self._banner.show_lines(
-            lambda width: banner_lines(width, halted, unreachable, now, failure, storage_error=error, read_only=fixed)
-        )
+        self._top.draw(self.size.height, self._list_pane.filter_text, self._failure, self.mode)
         self._draw_footer()
 
     def _draw_tab(self) -> None:
