@@ -20,7 +20,8 @@ from tests.tui.drive import Clipboard, Driven
 from tests.tui.fake import FakeEngine, FakeSession
 from tests.tui.world import clock_at_noon, job
 
-SPEED = 8.0
+SPEED = 3.0
+"""The outage of the demo, twelve seconds, must last long enough on a busy machine to be seen by two polls."""
 
 
 async def test_the_demo_teaches_its_keys_while_a_job_fails_one_stalls_and_an_api_cannot_be_reached(
@@ -33,7 +34,7 @@ async def test_the_demo_teaches_its_keys_while_a_job_fails_one_stalls_and_an_api
         context = AppContext({}, settings=settings, clock=clock, keep=False, estimates=demo_estimates(1.0))
         targets = tuple(parse_target(text, context.registry) for text in demo_targets(scenario))
         app = JobdeckApp(
-            LiveSession(context, targets), write_clipboard=Clipboard(), frame_seconds=0.02, hints=HintFile(env)
+            LiveSession(context, targets), write_clipboard=Clipboard(), frame_seconds=0.1, hints=HintFile(env)
         )
         async with app.run_test(size=(140, 40)) as pilot:
             run = Driven(app, pilot, None, Clipboard())  # type: ignore[arg-type] - there is no fake session
