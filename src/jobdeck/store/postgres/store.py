@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import random
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
@@ -39,10 +40,12 @@ from jobdeck.store.postgres.change_feed import ChangeFeed, Doorbell
 from jobdeck.store.postgres.coalesce import Coalescer
 from jobdeck.store.postgres.complete import AnswerWriter
 from jobdeck.store.postgres.connect import Server, ServerClock, storable, to_json
-from jobdeck.store.postgres.local_share import CHECK_SECONDS, LocalShare
+from jobdeck.store.postgres.local_share import CHECK_SECONDS, LocalGrant, LocalShare
 from jobdeck.store.postgres.migrate import LOCK_CLASS, SIZE
 from jobdeck.store.postgres.queries import ProfileScopes, Queries
 from jobdeck.store.protocol import DEFAULT_PER_MINUTE, LEASE_SECONDS, MAX_COOLDOWN_SECONDS
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -524,17 +527,30 @@ class PostgresStore:
         return Notice(NoticeKind.AWAY, f"{away}. {meanwhile}", reason=str(away))
 
     async def _record_share(self, share: LocalShare) -> None:
-        answers, share.unrecorded = share.unrecorded, []
-        for answer in answers:
-            request = answer.grant.request
-            await self._scopes.require([request.profile])
-            scope, key = self._scopes.rows[request.profile], request.job
-            place = (None, None) if key is None else (key.account_group or "", key.id)
-            sent_us = self._clock.there(answer.exchange.started.us)
-            values = (request.profile, self._row, request.bucket, sent_us, request.method, request.url)
-            sequence = int(await self._server.value(_RECORD_SENT, scope, *place, *values))
-            exchange = replace(answer.exchange, sequence=sequence)
-            await self.complete([replace(answer, grant=Grant(request, sequence), exchange=exchange)])
+        """Record the answers that were kept, in order; those left when the server goes away again stay for later."""
+        async with share.recording:
+            while share.unrecorded:
+                # Others may be added to the end of the list meanwhile.
+                try:
+                    if isinstance(share.unrecorded[0].grant, LocalGrant):
+                        share.unrecorded[0] = await self._note_share_sent(share.unrecorded[0])
+                    await self._recording.submit([share.unrecorded[0]])
+                except (StoreUnavailableError, StoreClosedError):
+                    raise
+                except StoreError:
+                    _log.exception("an answer was not recorded")
+                del share.unrecorded[0]
+
+    async def _note_share_sent(self, answer: Answer) -> Answer:
+        """Add the record of a request that the share granted, and return its answer with the grant of that record."""
+        request = answer.grant.request
+        await self._scopes.require([request.profile])
+        scope, key = self._scopes.rows[request.profile], request.job
+        place = (None, None) if key is None else (key.account_group or "", key.id)
+        sent_us = self._clock.there(answer.exchange.started.us)
+        values = (request.profile, self._row, request.bucket, sent_us, request.method, request.url)
+        sequence = int(await self._server.value(_RECORD_SENT, scope, *place, *values))
+        return replace(answer, grant=Grant(request, sequence), exchange=replace(answer.exchange, sequence=sequence))
 
     async def _count_clients(self) -> None:
         with suppress(StoreUnavailableError):
