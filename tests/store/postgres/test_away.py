@@ -153,7 +153,7 @@ async def recorded(store: PostgresStore, number: int) -> tuple[RequestRecord, ..
             await asyncio.sleep(0.01)
 
 
-async def test_a_request_that_it_granted_is_answered_in_its_own_record(
+async def test_a_request_that_it_granted_is_answered_in_its_own_record_and_its_lease_ends(
     server: PostgresServer,
 ) -> None:
     store = await opened(server, local_share=True)
@@ -161,6 +161,7 @@ async def test_a_request_that_it_granted_is_answered_in_its_own_record(
     assert isinstance(grant, Grant)
     server.stop()
     await store.complete([Answer(grant, an_exchange(now_us(), request_id="r-1"), (make_observation(),))])
+    assert not store._leases._held
     server.start()
     await back(store)
     (record,) = await recorded(store, 1)

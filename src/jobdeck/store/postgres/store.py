@@ -349,6 +349,7 @@ class PostgresStore:
                 completed = await self._recording.submit(answers)
             except StoreUnavailableError:
                 if self._share is not None:
+                    self._leases.remove(answer.grant for answer in answers)
                     self._share.unrecorded.extend(answers)
                     return (Completed(),) * len(answers)
                 await self._server.wait_until_back()
