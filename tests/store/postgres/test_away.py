@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -196,6 +197,28 @@ async def test_answers_that_are_left_when_it_goes_away_again_are_recorded_in_ord
     server.start()
     records = await recorded(store, 5)
     assert [record.exchange.request_id for record in records] == ["r-0", "r-1", "r-2", "r-3", "r-4"]
+    await store.close()
+
+
+async def test_what_a_share_granted_never_touches_the_records_of_others(server: PostgresServer) -> None:
+    store = await opened(server, local_share=True)
+    await store.set_limits("hog", {POLL: 600})
+    server.stop()
+    ours = [one for _ in range(9) if isinstance(one := (await store.claim([poll_request(KEY)]))[0], Grant)][:2]
+    server.start()
+    await back(store)
+    other = (await open_team_store(server.url, "you", user="bob", scopes=ACME, now_us=now_us)).store
+    theirs = [(await other.claim([replace(poll_request(KEY), lease=False)]))[0] for _ in range(2)]
+    assert [one.sequence for one in theirs if isinstance(one, Grant)] == [one.sequence for one in ours]
+    await store.complete([Answer(ours[0], an_exchange(now_us(), request_id="r-1"), (make_observation(),))])
+    await store.release(ours[1:])
+    records = await recorded(store, 1)
+    assert [(record.client, record.state) for record in records] == [
+        ("you", RequestState.SENT),
+        ("you", RequestState.SENT),
+        ("me", RequestState.ANSWERED),
+    ]
+    await other.close()
     await store.close()
 
 

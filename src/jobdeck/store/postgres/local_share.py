@@ -12,6 +12,14 @@ from jobdeck.store.protocol import DEFAULT_PER_MINUTE
 CHECK_SECONDS = 10.0
 """Time between two counts of the clients."""
 
+RECORD_SENT = (
+    "INSERT INTO jobdeck.exchanges (scope, profile, client, job, bucket, state, sent_us, method, url)"
+    " SELECT $1, $4, $5, (SELECT id FROM jobdeck.jobs WHERE scope = $1 AND account_group = $2 AND job_id = $3), $6,"
+    " 'sent', $7, $8, $9"
+    " RETURNING seq"
+)
+"""Adds the record of a request that a share granted, and returns its number."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalGrant(Grant):

@@ -40,7 +40,7 @@ from jobdeck.store.postgres.change_feed import ChangeFeed, Doorbell
 from jobdeck.store.postgres.coalesce import Coalescer
 from jobdeck.store.postgres.complete import AnswerWriter
 from jobdeck.store.postgres.connect import Server, ServerClock, storable, to_json
-from jobdeck.store.postgres.local_share import CHECK_SECONDS, LocalGrant, LocalShare
+from jobdeck.store.postgres.local_share import CHECK_SECONDS, RECORD_SENT, LocalGrant, LocalShare
 from jobdeck.store.postgres.migrate import LOCK_CLASS, SIZE
 from jobdeck.store.postgres.queries import ProfileScopes, Queries
 from jobdeck.store.protocol import DEFAULT_PER_MINUTE, LEASE_SECONDS, MAX_COOLDOWN_SECONDS
@@ -110,12 +110,6 @@ _CLAIM_EVENT = (
     " new AS (INSERT INTO jobdeck.notifications (job, event, who, at_us)"
     " SELECT id, $4, $5, jobdeck.now_us() FROM one ON CONFLICT DO NOTHING RETURNING job)"
     " SELECT (SELECT count(*) FROM one), (SELECT count(*) FROM new)"
-)
-_RECORD_SENT = (
-    "INSERT INTO jobdeck.exchanges (scope, profile, client, job, bucket, state, sent_us, method, url)"
-    " SELECT $1, $4, $5, (SELECT id FROM jobdeck.jobs WHERE scope = $1 AND account_group = $2 AND job_id = $3), $6,"
-    " 'sent', $7, $8, $9"
-    " RETURNING seq"
 )
 _LIVE_CLIENTS = sql(
     "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = {lock_class} AND granted"
@@ -339,8 +333,14 @@ class PostgresStore:
     async def complete(self, answers: Sequence[Answer]) -> tuple[Completed, ...]:
         """See `Store.complete`. While the server is away this waits for it, so that no answer is lost.
 
-        With a share of the limits it does not wait, but records the answers when the server is back.
+        With a share of the limits it does not wait, but records the answers when the server is back. What the share
+        granted gets records of its own: the server may have given the numbers of these requests to others.
         """
+        if self._share is not None and not self._closed and any(isinstance(one.grant, LocalGrant) for one in answers):
+            kept = self._keep(self._share, answers)
+            if self._server.away is None:
+                self._begin(self._record_share(self._share))
+            return kept
         return await self._finish(self._complete(answers))
 
     async def _complete(self, answers: Sequence[Answer]) -> tuple[Completed, ...]:
@@ -349,16 +349,23 @@ class PostgresStore:
                 completed = await self._recording.submit(answers)
             except StoreUnavailableError:
                 if self._share is not None:
-                    self._leases.remove(answer.grant for answer in answers)
-                    self._share.unrecorded.extend(answers)
-                    return (Completed(),) * len(answers)
+                    return self._keep(self._share, answers)
                 await self._server.wait_until_back()
             else:
                 self._leases.remove(answer.grant for answer in answers)
                 return completed
 
+    def _keep(self, share: LocalShare, answers: Sequence[Answer]) -> tuple[Completed, ...]:
+        """Keep answers until they can be recorded."""
+        self._leases.remove(answer.grant for answer in answers)
+        share.unrecorded.extend(answers)
+        return (Completed(),) * len(answers)
+
     async def release(self, grants: Sequence[Grant]) -> None:
         self._leases.remove(grants)
+        grants = [grant for grant in grants if not isinstance(grant, LocalGrant)]
+        if not grants:
+            return
         sequences, fences = [grant.sequence for grant in grants], [grant.fence for grant in grants]
         statement = "SELECT jobdeck.release($1, $2::bigint[], $3::bigint[])"
         await self._write(statement, self._row, sequences, fences)
@@ -550,7 +557,7 @@ class PostgresStore:
         place = (None, None) if key is None else (key.account_group or "", key.id)
         sent_us = self._clock.there(answer.exchange.started.us)
         values = (request.profile, self._row, request.bucket, sent_us, request.method, request.url)
-        sequence = int(await self._server.value(_RECORD_SENT, scope, *place, *values))
+        sequence = int(await self._server.value(RECORD_SENT, scope, *place, *values))
         return replace(answer, grant=Grant(request, sequence), exchange=replace(answer.exchange, sequence=sequence))
 
     async def _count_clients(self) -> None:
