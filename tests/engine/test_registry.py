@@ -140,6 +140,20 @@ def test_what_is_remembered_stands_behind_what_this_run_saw_and_only_once() -> N
     assert registry.merge_history(KEY, [mine, earlier], []) is None
 
 
+def test_a_job_that_was_removed_and_restored_has_its_history_once() -> None:
+    registry = registry_with("op_1")
+    registry.apply(KEY, PollResult(make_exchange(), (make_observation(),)), START)
+    past = [
+        TimelineEvent(START.us - ago, TimelineEventKind.PHASE, "queued", None, "unknown", "queued") for ago in (9, 5, 7)
+    ]
+    assert registry.merge_history(KEY, [], past) is not None
+    before, job = registry.log_of(KEY).timeline, registry.jobs[KEY]
+    registry.remove(KEY, START.later(1.0))
+    assert registry.restore(job, START.later(2.0))
+    assert registry.merge_history(KEY, [], past) is None
+    assert registry.log_of(KEY).timeline == before
+
+
 def content(number: int, size: int = 1_000) -> ExchangeContent:
     return ExchangeContent(make_exchange(START.later(number)), (("retry-after", "3"),), body=b"x" * size)
 
