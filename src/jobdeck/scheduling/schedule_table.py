@@ -144,6 +144,7 @@ class ScheduleTable:
         job = self.jobs.get(key)
         if job is not None:
             self._dequeue(job)
+            self.requested.pop(key, None)
             del self.jobs[key]
 
     def set_visible(self, keys: frozenset[JobKey]) -> None:
