@@ -238,7 +238,7 @@ class HttpClient:
         if not is_throttled(draft.kind, error.value, error.message, self._profile.rate_limit):
             return draft, response
         ended = response.exchange.started.later(response.exchange.duration)
-        wait = response.wait or find_in_body(error.value, ended.us / 1e6)
+        wait = response.wait or find_in_body(error.value, answered_at(response.headers, ended.us / 1e6))
         return ProblemDraft(ProblemKind.RATE_LIMIT, error.message or draft.message), replace(response, wait=wait)
 
     async def repaired(self, response: Response) -> Repaired | None:
