@@ -215,7 +215,7 @@ async def test_nothing_that_holds_a_profile_shows_its_keys() -> None:
     async with serve(answer(status=401)) as wire, sonarly(wire.base_url) as provider:
         reply = await provider.poll(sonarly_target("j1"))
         http = provider._http
-        assert_no_canary(provider, http, http.profile, http._redactor, http._transports, reply)
+        assert_no_canary(provider, http, http._profile, http._redactor, http._transports, reply)
     assert_no_canary(Secret(TOKEN), Redactor([TOKEN]), profile_at("https://api.example"))
 
 
