@@ -314,7 +314,7 @@ class Engine:
                 self._group = group
                 for worker in self._workers.values():
                     self._start(worker)
-                group.create_task(deferred_start(self._apply_external_updates()), name="news of other processes")
+                group.create_task(deferred_start(self._apply_external_updates()), name="apply external updates")
                 self._load_selected_history()
                 never = asyncio.Event()
                 try:

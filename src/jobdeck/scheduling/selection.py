@@ -247,8 +247,8 @@ class Selector:
     def _urgent(self, now: float) -> JobKey | None:
         if (requested := self._first_requested()) is not None:
             return requested
-        focus_due = self._selected_due(now)
-        if focus_due is not None and focus_due <= now:
+        selected_due = self._selected_due(now)
+        if selected_due is not None and selected_due <= now:
             return self.selected.key
         if self._urgent_in_a_row >= NEW_IN_A_ROW and self._table.fair_queue.ready_count:
             return None
@@ -315,17 +315,17 @@ class Selector:
 
     def _next_awaiting_result(self) -> JobKey | None:
         """Return an ended job whose end only a list has shown: the selected one, one that failed, any."""
-        unfinished = self._table.awaiting_result
-        return self.selected.key if self.selected.key in unfinished else next(iter(unfinished), None)
+        awaiting = self._table.awaiting_result
+        return self.selected.key if self.selected.key in awaiting else next(iter(awaiting), None)
 
     def _detail_in_turn(self, now: float) -> JobKey | None:
         """Return a job whose turn it is although pages may be worth more, so that none of them waits for ever."""
-        unfinished = self._table.awaiting_result
+        awaiting = self._table.awaiting_result
         if self._since_detail < DETAIL_EVERY:
             return None
-        selected = self.selected.key if self.selected.key in unfinished else None
-        bare = self._table.needs_stages(now) if self._result_last or not unfinished else None
-        return selected or self._table.urgent_result() or bare or self._next_awaiting_result()
+        selected = self.selected.key if self.selected.key in awaiting else None
+        needs_stages = self._table.needs_stages(now) if self._result_last or not awaiting else None
+        return selected or self._table.urgent_result() or needs_stages or self._next_awaiting_result()
 
     def _part_due(self, now: float) -> float | None:
         """Return when a part of the selected job may be fetched: while it goes on, from what such a job may take."""
@@ -410,9 +410,9 @@ class Selector:
     def _idle_until(self, now: float) -> float | None:
         """Nothing is worth a request now: return when something may be."""
         times = [self._table.next_due(), self._selected_due(now), self._part_due(now), self.parts.due_ended()]
-        apart = self._budget.has_list_bucket
+        cheap = self._budget.has_list_bucket
         times.extend(
-            tracker.next_candidate_at(now, self._table.interval_factor, cheap=apart)
+            tracker.next_candidate_at(now, self._table.interval_factor, cheap=cheap)
             for tracker in self._table.lists.values()
         )
         return min((at for at in times if at is not None), default=None)
