@@ -360,7 +360,7 @@ class Scheduler:
         return self._budget.limit, self._budget.list_limit
 
     def cooldown_until(self, now: float) -> float | None:
-        """Return until when the server wants no requests; None while it does."""
+        """Return until when the server wants no requests; None when requests are allowed."""
         return self._budget.cooldown_until(now)
 
     def quota(self, now: float) -> QuotaSnapshot:
