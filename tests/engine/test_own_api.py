@@ -11,7 +11,7 @@ from jobdeck.app.context import AppContext
 from jobdeck.config import ProfileSettings, Settings
 from jobdeck.config.credentials import SecretRef
 from jobdeck.domain.events import Event, PhaseChanged, ProfileHalted
-from jobdeck.domain.job import Job
+from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.engine.engine import Engine
@@ -161,6 +161,22 @@ async def test_many_runs_are_looked_at_with_one_request() -> None:
         pages = seen.server.asked(RUN.rpartition("/")[0])
         assert len(seen.server.requests) < 10
     assert pages[0].query["per_page"] == "100"
+
+
+async def test_a_full_page_with_a_row_that_cannot_be_read_ends_no_job_that_is_not_on_it() -> None:
+    watched = [{"id": f"op_{number}", "status": "processing"} for number in range(10)]
+    others = [{"id": f"op_{number}", "status": "processing"} for number in range(100, 199)]
+    pages = [Say({"data": [*others[:90], *watched]}), Say({"data": [*others, {"id": "op_99"}]})]
+    script = {**{f"/api/operations/{row['id']}": [Say(row)] for row in watched}, "/api/operations": pages}
+    suspects: set[JobKey] = set()
+    async with sight("thehog", script, "op_0") as seen:
+        seen.engine.add(parse_target(f"op_{number}", seen.directory) for number in range(1, 10))
+        table = seen.engine._workers["it"].scheduler._table
+        async with asyncio.timeout(PATIENCE):
+            while len(seen.server.asked("/api/operations")) < 4:
+                suspects.update(key for key, job in table.jobs.items() if job.suspected_end)
+                await asyncio.sleep(0)
+    assert not suspects
 
 
 async def test_a_limit_that_is_used_up_is_no_refusal_of_the_key() -> None:

@@ -1,6 +1,7 @@
 """Stages and results at URLs of their own, over real HTTP: what is asked when, what it costs, and what goes wrong."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -174,6 +175,18 @@ async def test_a_part_that_is_there_a_little_later_leaves_no_trace_of_that() -> 
     async with sight(script) as seen:
         job = await seen.until()
     assert (job.result, job.stages, job.anomalies) == ("7", (), ())
+
+
+async def test_a_part_is_requested_again_after_each_rate_limit() -> None:
+    limited = Say({"error": "slow down"}, 429, {"Retry-After": "1"})
+    page = {key: value for key, value in PAGE.items() if key != "stages"}
+    script = {"/jobs/1": [Say(DONE)], "/jobs/1/output": [*[limited] * 4, Say({"output": 7})]}
+    async with sight(script, page) as seen:
+        job = await seen.until()
+        sent = [one.started.mono for one in reversed(seen.engine.exchanges(job.key)) if one.url.endswith("output")]
+    assert (job.result, job.anomalies) == ("7", ())
+    assert len(sent) == 5
+    assert all(later - before >= 1.0 for before, later in itertools.pairwise(sent)), "not before the cooldown is over"
 
 
 LINKED = {key: value for key, value in PAGE.items() if key != "stages"} | {"result": {"url": "$.result_url"}}

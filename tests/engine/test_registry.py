@@ -4,7 +4,7 @@ from jobdeck.app.context import AppContext
 from jobdeck.domain.events import JobAdded, JobRemoved, PhaseChanged, ProblemMet, RunBegan
 from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import JobKey, Source
+from jobdeck.domain.job import JobKey, MissingPart, Part, Source, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.domain.timeline import TimelineEvent, TimelineEventKind
@@ -140,6 +140,20 @@ def test_what_is_remembered_stands_behind_what_this_run_saw_and_only_once() -> N
     assert registry.merge_history(KEY, [mine, earlier], []) is None
 
 
+def test_a_job_that_was_removed_and_restored_has_its_history_once() -> None:
+    registry = registry_with("op_1")
+    registry.apply(KEY, PollResult(make_exchange(), (make_observation(),)), START)
+    past = [
+        TimelineEvent(START.us - ago, TimelineEventKind.PHASE, "queued", None, "unknown", "queued") for ago in (9, 5, 7)
+    ]
+    assert registry.merge_history(KEY, [], past) is not None
+    before, job = registry.log_of(KEY).timeline, registry.jobs[KEY]
+    registry.remove(KEY, START.later(1.0))
+    assert registry.restore(job, START.later(2.0))
+    assert registry.merge_history(KEY, [], past) is None
+    assert registry.log_of(KEY).timeline == before
+
+
 def content(number: int, size: int = 1_000) -> ExchangeContent:
     return ExchangeContent(make_exchange(START.later(number)), (("retry-after", "3"),), body=b"x" * size)
 
@@ -244,6 +258,54 @@ def test_what_another_process_learnt_counts_by_the_order_of_sending_alone() -> N
     now = START.later(1.0)
     ours.apply(KEY, PollResult(make_exchange(now), (make_observation(Phase.SUCCEEDED),)), now)
     assert ours.jobs[KEY].phase is Phase.SUCCEEDED
+
+
+RESULT, STAGES = MissingPart(Part.RESULT, tries=1), MissingPart(Part.STAGES)
+
+
+def _with_parts_to_fetch(phase: Phase = Phase.SUCCEEDED) -> Registry:
+    ours = registry_with("op_1")
+    row = replace(make_observation(phase, stages=(Stage("a", "x", Phase.RUNNING),)), elsewhere=(RESULT, STAGES))
+    ours.apply(KEY, PollResult(make_exchange(), (row,)), START)
+    return ours
+
+
+def test_an_end_that_another_process_repeats_still_waits_for_its_parts() -> None:
+    ours = _with_parts_to_fetch()
+    later = START.later(1.0)
+    ours.merge_sighting(KEY, make_exchange(later), later)
+    job = ours.jobs[KEY]
+    assert (job.observed, job.confirmed, job.missing) == (later, True, (RESULT, STAGES))
+    assert job.awaits_part
+
+
+def test_parts_wait_until_another_process_has_them_too() -> None:
+    ours = _with_parts_to_fetch()
+    theirs = replace(ours.jobs[KEY], missing=(), sequence=ours.jobs[KEY].sequence + 1)
+    ours.merge_external(theirs, None)
+    assert ours.jobs[KEY].missing == (RESULT, STAGES)
+    ours.merge_external(replace(theirs, sequence=theirs.sequence + 1, result="7"), None)
+    assert (ours.jobs[KEY].result, ours.jobs[KEY].missing) == ("7", (STAGES,))
+    ended = tuple(replace(record, stage=replace(record.stage, phase=Phase.SUCCEEDED)) for record in theirs.stages)
+    ours.merge_external(replace(theirs, sequence=theirs.sequence + 2, result="7", stages=ended), None)
+    assert not ours.jobs[KEY].awaits_part
+
+
+def test_a_part_waits_while_another_process_has_not_shared_it() -> None:
+    ours = _with_parts_to_fetch()
+    theirs = replace(ours.jobs[KEY], missing=(), sequence=ours.jobs[KEY].sequence + 1)
+    ours.merge_external(theirs, None, result_missing=True)
+    assert ours.jobs[KEY].missing == (RESULT, STAGES)
+
+
+def test_no_part_of_a_state_before_is_fetched_for_an_end_that_another_process_observed() -> None:
+    ours = _with_parts_to_fetch(Phase.RUNNING)
+    theirs = replace(ours.jobs[KEY], missing=(), sequence=ours.jobs[KEY].sequence + 1)
+    ours.merge_external(theirs, None)
+    assert ours.jobs[KEY].missing == (RESULT, STAGES)
+    ended = replace(theirs, phase=Phase.FAILED, status="failed", sequence=theirs.sequence + 1)
+    ours.merge_external(ended, None)
+    assert (ours.jobs[KEY].phase, ours.jobs[KEY].missing) == (Phase.FAILED, ())
 
 
 def test_a_run_that_another_process_saw_begin_is_counted_here_too() -> None:

@@ -115,7 +115,7 @@ def test_no_spelling_of_a_key_passes(spelling: Callable[[str], str], key: str) -
     spelt = spelling(key)
     assert leaks(spelt, key)
     for text in (spelt, f"a {spelt} b", f'{{"message": "x{spelt}"}}'):
-        for cut in (redactor.text(text), redactor.body(text.encode()).decode()):
+        for cut in (redactor.text(text), b"".join(redactor.body_in_slices(text.encode())).decode()):
             assert "[redacted]" in cut
             assert not leaks(cut, key)
 
@@ -132,7 +132,7 @@ def test_no_spelling_of_a_key_passes(spelling: Callable[[str], str], key: str) -
     ],
 )
 def test_a_key_that_is_a_word_or_a_number_leaves_a_body_whole(secret: str, text: str) -> None:
-    assert Redactor([secret]).body(text.encode()).decode() == text
+    assert b"".join(Redactor([secret]).body_in_slices(text.encode())).decode() == text
 
 
 @pytest.mark.parametrize(

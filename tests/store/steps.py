@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 
 from jobdeck.domain.exchange import Exchange
 from jobdeck.domain.job import JobKey, Observation, Target
@@ -10,6 +11,7 @@ from jobdeck.domain.problem import Problem, ProblemKind
 from jobdeck.store import POLL, Store
 from jobdeck.store.models import Answer, Completed, Denied, Grant, OutgoingRequest, SavedJob, from_epoch, poll_request
 from jobdeck.store.protocol import LEASE_SECONDS
+from jobdeck.store.sqlite.store import SqliteStore
 from tests.builders import START, make_observation, make_target
 from tests.store.engines import Clock
 
@@ -77,6 +79,29 @@ async def claim(store: Store, clock: Clock, at_us: int, key: JobKey = KEY) -> Gr
     assert isinstance(grant, Grant), grant
     assert grant.fence is not None
     return grant
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The newest lease on a job; nobody owns one that has ended."""
+
+    fence: int
+    owner: str | None
+    until_us: int | None
+
+
+async def lease_of(store: Store, key: JobKey = KEY) -> Lease:
+    """Read a job's lease from the database, for no store shows it."""
+    query = (
+        "SELECT j.fence, c.name, j.lease_until_us FROM {0}jobs j LEFT JOIN {0}clients c ON c.id = j.lease_owner"
+        " WHERE j.account_group = {1} AND j.job_id = {2}"
+    )
+    place = (key.account_group or "", key.id)
+    if isinstance(store, SqliteStore):
+        rows = await store._read(lambda connection: list(connection.execute(query.format("", "?", "?"), place)))
+    else:
+        rows = await store._server.rows(query.format("jobdeck.", "$1", "$2"), *place)  # type: ignore[attr-defined]
+    return Lease(*rows[0])
 
 
 async def claim_list(store: Store, clock: Clock, at_us: int, bucket: str = POLL, profile: str = "hog") -> Grant:

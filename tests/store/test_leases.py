@@ -20,6 +20,7 @@ from tests.store.steps import (
     MINUTE,
     NOW,
     SECOND,
+    Lease,
     a_list,
     a_problem,
     an_exchange,
@@ -28,6 +29,7 @@ from tests.store.steps import (
     assert_leased,
     claim,
     claim_list,
+    lease_of,
     list_page,
     poll,
     saved,
@@ -44,8 +46,7 @@ async def test_a_granted_request_is_on_record_before_it_is_answered(store: Store
     (record,) = await store.requests(KEY)
     assert (record.exchange.sequence, record.state, record.sent_us) == (grant.sequence, RequestState.SENT, NOW)
     assert (record.client, record.bucket, record.exchange.http_status) == ("me", POLL, None)
-    job = await saved(store)
-    assert (job.fence, job.lease_owner, job.lease_until_us) == (grant.fence, "me", NOW + LEASE)
+    assert await lease_of(store) == Lease(grant.fence or 0, "me", NOW + LEASE)
     assert await store.newest() == grant.sequence
 
 
@@ -82,7 +83,7 @@ async def test_a_lease_that_is_not_renewed_is_over_after_lease_seconds(pair: tup
     await claim(me, clock, NOW)
     assert_leased(await ask(you, clock, NOW + LEASE - 1, POLL_IT), NOW + LEASE)
     await claim(you, clock, NOW + LEASE)
-    assert (await saved(me)).lease_owner == "you"
+    assert (await lease_of(me)).owner == "you"
 
 
 async def test_a_request_that_is_under_way_for_long_keeps_its_lease(
@@ -96,13 +97,13 @@ async def test_a_request_that_is_under_way_for_long_keeps_its_lease(
         await clock.set(at_us)
 
         async def renewed(until_us: int = at_us + LEASE) -> bool:
-            return (await saved(you)).lease_until_us == until_us
+            return (await lease_of(you)).until_us == until_us
 
         await until(renewed)
         assert_leased(await ask(you, clock, at_us, POLL_IT), at_us + LEASE)
     done = await answer(me, clock, at_us, grant, an_exchange(NOW), make_observation(Phase.SUCCEEDED))
     assert (done.changed, done.late) == ((KEY,), False)
-    assert (await saved(you)).lease_owner is None
+    assert (await lease_of(you)).owner is None
     await claim(you, clock, at_us)
 
 
@@ -114,8 +115,7 @@ async def test_a_renewal_that_comes_too_late_leaves_the_lease_of_another_alone(
     yours = await claim(you, clock, NOW + LEASE)
     await clock.set(NOW + LEASE + SECOND)
     await me._leases._renew_all([late])  # type: ignore[attr-defined] - as its timer does, at this moment
-    job = await saved(you)
-    assert (job.lease_owner, job.fence, job.lease_until_us) == ("you", yours.fence, NOW + 2 * LEASE)
+    assert await lease_of(you) == Lease(yours.fence or 0, "you", NOW + 2 * LEASE)
     await me.release([late])
 
 
@@ -138,8 +138,8 @@ async def test_a_late_answer_leaves_the_lease_that_came_after_it(pair: tuple[Sto
     yours = await claim(you, clock, NOW + LEASE)
     assert (await answer(me, clock, NOW + LEASE, slow, an_exchange(NOW), make_observation())).late
     await me.release([slow])
-    job = await saved(me)
-    assert (job.lease_owner, job.fence) == ("you", yours.fence)
+    lease = await lease_of(me)
+    assert (lease.owner, lease.fence) == ("you", yours.fence)
     assert_leased(await ask(me, clock, NOW + LEASE, POLL_IT), NOW + 2 * LEASE)
 
 
@@ -164,7 +164,7 @@ async def test_a_released_request_stays_on_record_and_frees_the_job(store: Store
     await store.release([grant])
     (record,) = await store.requests(KEY)
     assert record.state is RequestState.ABANDONED
-    assert (await saved(store)).lease_owner is None
+    assert (await lease_of(store)).owner is None
 
 
 @pytest.mark.parametrize("request_", [POLL_IT, a_list()], ids=["a poll", "a list"])
@@ -189,7 +189,7 @@ async def test_a_lease_from_before_the_clock_was_set_back_does_not_count(
 async def test_a_list_changes_a_leased_job_and_leaves_the_lease(store: Store, clock: Clock) -> None:
     await claim(store, clock, NOW)
     assert (await list_page(store, clock, NOW, make_observation())).changed == (KEY,)
-    assert (await saved(store)).lease_owner == "me"
+    assert (await lease_of(store)).owner == "me"
 
 
 async def test_several_requests_are_decided_in_their_order(pair: tuple[Store, Store], clock: Clock) -> None:
@@ -224,7 +224,7 @@ async def test_several_requests_are_decided_in_their_order(pair: tuple[Store, St
 async def test_a_grant_for_one_who_has_gone_is_released(store: Store, clock: Clock) -> None:
     async def free() -> bool:
         await store.annotate([KEY], "a later write")
-        return (await saved(store)).lease_owner is None
+        return (await lease_of(store)).owner is None
 
     turns, waiting = 0, asyncio.create_task(store.claim([POLL_IT]))
     # Cancelled after every number of turns of the loop, until there are so many that it is done by then.
@@ -454,6 +454,6 @@ async def test_leases_of_a_store_that_is_closed_are_renewed_no_more(
     await me.close()
     await clock.set(NOW + SECOND)
     await asyncio.sleep(0.05)
-    assert (await saved(you)).lease_until_us == NOW + LEASE
+    assert (await lease_of(you)).until_us == NOW + LEASE
     with pytest.raises(StoreError):
         await me.claim([POLL_IT])

@@ -209,7 +209,7 @@ async def test_the_order_of_need_is_the_same_in_the_domain_and_in_the_database(e
                 await poll(empty, clock, at_us, make_observation(chance.choice(list(Phase)), id_=key.id), key)
     notes = await empty.annotations(target.key for target in targets)
     jobs = [notes[job.key].applied_to(job) if job.key in notes else job for job in await empty.watched(now)]
-    ranks = {job.key: rank(job, now, None, arrival) for arrival, job in enumerate(jobs)}
+    ranks = {job.key: rank(job, None, arrival) for arrival, job in enumerate(jobs)}
     assert len({need for need, *_ in ranks.values()}) == len(Attention), "all but stalled, and acknowledged"
     in_need = sorted(ranks, key=ranks.__getitem__)
     for most in range(1, len(jobs)):

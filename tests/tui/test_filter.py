@@ -32,7 +32,7 @@ WORDS = st.sampled_from(
 
 def passing(text: str, jobs: list[Job] | None = None) -> list[Job]:
     found = parse(text)
-    return [one for one in jobs or DECK if found.admits(one, state_category(one, NOON).word, NOON)]
+    return [one for one in jobs or DECK if found.admits(one, state_category(one).word, NOON)]
 
 
 def test_jobs_are_found_by_who_watches_them() -> None:

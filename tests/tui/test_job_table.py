@@ -23,7 +23,7 @@ def shown(model: JobTable) -> list[str]:
 
 def test_rows_are_in_the_order_of_need() -> None:
     model = filled(*deck_of_every_state())
-    needs = [attention(model.row_at(index).job, NOON) for index in range(len(model))]
+    needs = [attention(model.row_at(index).job) for index in range(len(model))]
     assert needs == sorted(needs)
 
 

@@ -171,13 +171,13 @@ def test_an_old_answer_is_marked() -> None:
 
 
 def test_an_unknown_status_is_shown_word_for_word() -> None:
-    assert job_state(job("op_a", Phase.UNKNOWN, status="reticulating"), NOON).word == "reticulating"
+    assert job_state(job("op_a", Phase.UNKNOWN, status="reticulating")).word == "reticulating"
 
 
 def test_why_names_the_error_then_the_problem() -> None:
     jobs = deck_of_every_state()
-    assert reason_of(jobs[0], job_state(jobs[0], NOON), NOON)[0].startswith("UPSTREAM_TIMEOUT  The enrichment")
-    assert reason_of(jobs[2], job_state(jobs[2], NOON), NOON)[0] == "rate limited (429)"
+    assert reason_of(jobs[0], job_state(jobs[0]), NOON)[0].startswith("UPSTREAM_TIMEOUT  The enrichment")
+    assert reason_of(jobs[2], job_state(jobs[2]), NOON)[0] == "rate limited (429)"
     short = {ProblemKind.NETWORK: "cannot reach the server", ProblemKind.TIMEOUT: "timed out"}
     for kind, status, words in (
         (ProblemKind.SERVER_ERROR, 500, "HTTP 500"),
@@ -187,8 +187,8 @@ def test_why_names_the_error_then_the_problem() -> None:
         *((kind, None, words) for kind, words in short.items()),
     ):
         one = job("op_a", problem=problem(kind, "no phase", http_status=status))
-        assert reason_of(one, job_state(one, NOON), NOON)[0] == words
-    assert reason_of(job("op_a"), job_state(job("op_a"), NOON), NOON)[0] == ""
+        assert reason_of(one, job_state(one), NOON)[0] == words
+    assert reason_of(job("op_a"), job_state(job("op_a")), NOON)[0] == ""
 
 
 def test_a_partial_end_says_what_is_missing() -> None:
@@ -196,7 +196,7 @@ def test_a_partial_end_says_what_is_missing() -> None:
     stages = (stage("import", Phase.SUCCEEDED, 1.0, 9), stage("enrichment", Phase.FAILED, 0.5, 9))
     shown = job("op_b", Phase.PARTIAL, stages=stages)
     for one, words in ((told, "No company page was verified."), (shown, "enrichment failed")):
-        assert reason_of(one, job_state(one, NOON), NOON)[0] == describe_message(one) == words
+        assert reason_of(one, job_state(one), NOON)[0] == describe_message(one) == words
         assert plain(detail_lines(one, ScheduleInfo(), NOON, 80)[1]) == f"◐ {words}"
         assert parse("error:nothing").admits(one, "partial", NOON) is False
         assert parse(f'error:"{words}"').admits(one, "partial", NOON) is True

@@ -41,32 +41,32 @@ def failing(job: Job, times: int) -> Job:
     ],
 )
 def test_attention_follows_state_and_sight(job: Job, expected: Attention) -> None:
-    assert attention(job, START) is expected
+    assert attention(job) is expected
 
 
 def test_a_job_is_stalled_when_we_see_it_and_it_does_not_move() -> None:
     job = replace(seen(Phase.RUNNING), stall_after=540.0)
     late = START.later(541)
     job, _ = apply_observation(job, make_observation(Phase.RUNNING), make_exchange(late), late)
-    assert stalled(job, late)
-    assert attention(job, late) is Attention.STALLED
+    assert stalled(job)
+    assert attention(job) is Attention.STALLED
 
 
 def test_nothing_is_unusual_of_a_kind_of_which_nobody_knows_how_long_it_takes() -> None:
     late = START.later(100_000)
     job, _ = apply_observation(seen(Phase.RUNNING), make_observation(Phase.RUNNING), make_exchange(late), late)
     assert job.stall_after is None
-    assert not stalled(job, late)
-    assert attention(job, late) is Attention.RUNNING
+    assert not stalled(job)
+    assert attention(job) is Attention.RUNNING
 
 
 def test_a_list_that_tells_no_progress_cannot_tell_that_there_was_none() -> None:
     late, later = START.later(541), START.later(600)
     row = replace(make_observation(Phase.RUNNING), whole=False)
     job, _ = apply_observation(replace(seen(Phase.RUNNING), stall_after=540.0), row, make_exchange(late), late)
-    assert not stalled(job, late)
+    assert not stalled(job)
     job, _ = apply_observation(job, make_observation(Phase.RUNNING), make_exchange(later), later)
-    assert stalled(job, later)
+    assert stalled(job)
 
 
 HOUR_US = 3_600_000_000
@@ -94,17 +94,17 @@ def test_a_job_that_stood_still_before_we_looked_is_stalled_at_the_first_whole_l
     asked = replace(make_exchange(), date_us=date)
     job = replace(make_job(), stall_after=1_800.0)
     row, _ = apply_observation(job, replace(told, whole=False), asked, START)
-    assert not stalled(row, START)
+    assert not stalled(row)
     whole, _ = apply_observation(row, told, asked, START.later(1))
-    assert stalled(whole, START.later(1)) is expected
+    assert stalled(whole) is expected
 
 
 def test_a_job_that_we_cannot_see_is_not_called_stalled() -> None:
-    assert not stalled(replace(seen(Phase.RUNNING), stall_after=180.0), START.later(10_000))
+    assert not stalled(replace(seen(Phase.RUNNING), stall_after=180.0))
 
 
 def test_the_order_of_need_puts_the_newest_change_first_within_a_class() -> None:
     old, new = seen(Phase.FAILED, "op_old"), seen(Phase.FAILED, "op_new", START.later(9))
     running, done = seen(Phase.RUNNING, "op_run"), seen(Phase.SUCCEEDED, "op_done")
-    ordered = sorted([done, running, old, new], key=lambda job: rank(job, START.later(10), None, 0))
+    ordered = sorted([done, running, old, new], key=lambda job: rank(job, None, 0))
     assert [job.key.id for job in ordered] == ["op_new", "op_old", "op_run", "op_done"]

@@ -276,7 +276,8 @@ class ApiClient:
         """Return a request with the `query` of the definition, its variables filled in, and further `parameters`."""
         variables = {**self._profile.variables, **(values or {})}
         named = {name: value for name, value in parameters.items() if name}
-        return RequestSpec.of(path, {**{name: fill(value, variables) for name, value in query}, **named})
+        filled = {**{name: fill(value, variables) for name, value in query}, **named}
+        return RequestSpec(path, {name: value for name, value in filled.items() if value is not None})
 
 
 def parse_in_pieces(parse: Parse, body: ResponseBody) -> ParsedBody:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from jobdeck.apis import coerce
@@ -192,11 +192,6 @@ class FieldReader:
         """Add a remark to the last match, unless it has one."""
         if self.matches and not self.matches[-1].note:
             self.matches[-1] = replace(self.matches[-1], note=text)
-
-    def was_found(self, name: str) -> bool:
-        """Whether a field has a match with a value, if matches are recorded."""
-        matches: Sequence[FieldMatch] = self.matches or ()
-        return any(match.field == name and match.found for match in matches)
 
     def _count(self, path: str) -> str:
         """Return a note on how many values a path finds, if there are several; the first one counts."""

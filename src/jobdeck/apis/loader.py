@@ -59,6 +59,8 @@ def load_page(name: str, raw: object, file: str, base: Callable[[str], Raw | Non
         lists.append(page.table("list"))
     resources = _resources(page)
     phases = load_phases(phases_table, list(resources.values()))
+    # Only checked here: `PageLibrary` finds the built-in APIs that have it without reading their pages.
+    page.whole("automatic_profile", 1, 99)
     spec = ApiSpec(
         name=name,
         source=file,
@@ -67,7 +69,6 @@ def load_page(name: str, raw: object, file: str, base: Callable[[str], Raw | Non
         base_url=_base_url(page),
         base_url_env=_env_name(page, "base_url_env", page.text("base_url_env")),
         typical=page.seconds("typical"),
-        automatic_profile=page.whole("automatic_profile", 1, 99),
         requests_per_minute=page.whole("requests_per_minute", 1, MAX_REQUESTS_PER_MINUTE),
         request_id_headers=_header_names(page, "request_id_headers", ("x-request-id",)),
         trace_id_headers=_header_names(page, "trace_id_headers", ("x-trace-id",)),

@@ -399,9 +399,6 @@ class ApiSpec:
     base_url_env: str = ""
     # Seconds that a job takes, for resources that do not say.
     typical: float | None = None
-    # Set if the API has a profile without configuration, once its environment variables are set; the lowest number is
-    # the default profile.
-    automatic_profile: int | None = None
     requests_per_minute: int | None = None
     request_id_headers: tuple[str, ...] = ("x-request-id",)
     trace_id_headers: tuple[str, ...] = ("x-trace-id",)

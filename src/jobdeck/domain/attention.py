@@ -58,7 +58,7 @@ def fails_alone(job: Job) -> bool:
     return not (problem.kind.affects_profile or problem.kind is ProblemKind.RATE_LIMIT)
 
 
-def stalled(job: Job, now: Instant) -> bool:
+def stalled(job: Job) -> bool:
     """Whether a running job has not changed for much longer than jobs of its kind usually take, where that is known.
 
     Only a full answer counts, since a list row has no stages.
@@ -68,8 +68,8 @@ def stalled(job: Job, now: Instant) -> bool:
     return job.whole.since(job.changed) > job.stall_after
 
 
-def attention(job: Job, now: Instant) -> Attention:
-    """Return the job's class of need at `now`."""
+def attention(job: Job) -> Attention:
+    """Return the job's class of need."""
     match job.phase:
         case Phase.FAILED:
             return Attention.FAILED
@@ -78,19 +78,19 @@ def attention(job: Job, now: Instant) -> Attention:
         case Phase.SUCCEEDED | Phase.CANCELLED:
             return Attention.DONE
         case Phase.QUEUED | Phase.RUNNING | Phase.UNKNOWN:
-            if stalled(job, now):
+            if stalled(job):
                 return Attention.STALLED
             if unreachable(job):
                 return Attention.UNREACHABLE
             return Attention.QUEUED if job.phase is Phase.QUEUED or job.observed is None else Attention.RUNNING
 
 
-def rank(job: Job, now: Instant, before: Rank | None, arrival: int) -> Rank:
+def rank(job: Job, before: Rank | None, arrival: int) -> Rank:
     """Return a job's rank; it stays `before` as long as its class of need stays the same.
 
     So a row does not move under the reader's eye while many jobs make progress at once.
     """
-    need = ACKNOWLEDGED_RANK if job.acknowledged else int(attention(job, now))
+    need = ACKNOWLEDGED_RANK if job.acknowledged else int(attention(job))
     if before is not None and before[0] == need:
         return before
     return need, _newest_change_first(job), arrival if before is None else before[2]

@@ -33,8 +33,6 @@ class TimelineEvent:
 
     # When it was observed, in microseconds since the epoch.
     at_us: int
-    """When it was observed, in microseconds since the epoch."""
-
     kind: TimelineEventKind
     # The server's status, a problem's message, an anomaly, or the evidence of a new run.
     text: str = ""

@@ -61,7 +61,7 @@ MAX_PART_ATTEMPTS = 3
 _RESULT_SIZES = frozenset({DROPPED_RESULT, EVICTED_RESULT})
 
 _TRANSIENT = frozenset({ProblemKind.NETWORK, ProblemKind.TIMEOUT, ProblemKind.SERVER_ERROR})
-"""Problems after which a part is requested again."""
+"""Problems after which a part is requested again, a limited number of times; after a rate limit, always."""
 
 
 def apply_observation(
@@ -443,8 +443,10 @@ def _apply_part_failure(
 ) -> tuple[Job, tuple[JobEvent, ...]]:
     """Return the job after a failed request for a part: requested again where that may help, else an anomaly."""
     others = tuple(one for one in job.missing if one.part is not missing.part)
-    retry = replace(missing, tries=missing.tries + 1)
-    if problem.kind in _TRANSIENT and retry.tries < MAX_PART_ATTEMPTS:
+    # A server that wants fewer requests has said nothing about the part.
+    limited = problem.kind is ProblemKind.RATE_LIMIT
+    retry = missing if limited else replace(missing, tries=missing.tries + 1)
+    if limited or (problem.kind in _TRANSIENT and retry.tries < MAX_PART_ATTEMPTS):
         return replace(job, missing=(*others, retry), version=job.version + 1), ()
     events: list[JobEvent] = []
     message = f"{_not_fetched(missing.part)}{problem.kind.label}: {problem.message}"

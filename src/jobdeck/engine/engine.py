@@ -314,7 +314,7 @@ class Engine:
                 self._group = group
                 for worker in self._workers.values():
                     self._start(worker)
-                group.create_task(deferred_start(self._apply_external_updates()), name="news of other processes")
+                group.create_task(deferred_start(self._apply_external_updates()), name="apply external updates")
                 self._load_selected_history()
                 never = asyncio.Event()
                 try:
@@ -430,7 +430,8 @@ class Engine:
                 retry_after=result.retry_after,
                 windows=result.windows,
                 next_cursor=result.next_cursor,
-                rows=len(result.observations),
+                # A page with rows that cannot be read is not as short as it seems.
+                rows=len(result.observations) if result.partial_error is None else None,
                 retry_after_unclamped=result.retry_after_unclamped,
                 missing=() if polled is None else worker.missing_parts(polled.key, polled.missing),
                 missing_seconds=0.0 if missing_since is None else now.mono - missing_since.mono,

@@ -20,14 +20,14 @@ class JobLog:
     """One job's newest exchanges, its timeline, its state before the newest change, and its progress over time."""
 
     # Lists, oldest first, trimmed by hand: an empty deque takes 0.6 kB, and three for each of 10,000 jobs take 19 MB.
-    __slots__ = ("_exchanges", "_samples", "_started_us", "_timeline", "previous")
+    __slots__ = ("_exchanges", "_samples", "_since_us", "_timeline", "previous")
 
     def __init__(self, now: Instant) -> None:
         self.previous: Job | None = None
         self._exchanges: list[Exchange] = []
         self._timeline: list[TimelineEvent] = []
         self._samples: list[tuple[float, float]] = []
-        self._started_us = now.us
+        self._since_us = now.us
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -47,7 +47,7 @@ class JobLog:
     def copy(self) -> "JobLog":
         """Return an independent copy."""
         other = JobLog.__new__(JobLog)
-        other.previous, other._started_us = self.previous, self._started_us
+        other.previous, other._since_us = self.previous, self._since_us
         other._exchanges, other._timeline, other._samples = [*self._exchanges], [*self._timeline], [*self._samples]
         return other
 
@@ -87,13 +87,15 @@ class JobLog:
     def merge_history(self, exchanges: Sequence[Exchange], timeline: Sequence[TimelineEvent]) -> bool:
         """Add exchanges and timeline from before this run; False if there are none.
 
-        `exchanges` are newest first, `timeline` oldest first. Those of this run, which the store has too, are skipped.
+        `exchanges` are newest first, `timeline` oldest first. Those of this run, which the store has too, are skipped,
+        and those that were merged before.
         """
         oldest = self._exchanges[0].sequence if self._exchanges else None
         older = [item for item in reversed(exchanges) if oldest is None or item.sequence < oldest]
-        earlier = [entry for entry in timeline if entry.at_us < self._started_us]
+        earlier = [entry for entry in timeline if entry.at_us < self._since_us]
         self._exchanges[:0] = older
         self._timeline[:0] = earlier
+        self._since_us = min((entry.at_us for entry in earlier), default=self._since_us)
         _trim(self._exchanges, MAX_EXCHANGES)
         _trim(self._timeline, MAX_TIMELINE_EVENTS)
         return bool(older or earlier)

@@ -8,7 +8,18 @@ from types import MappingProxyType
 from jobdeck.domain.events import Event, JobAdded, JobEvent, JobRemoved
 from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
-from jobdeck.domain.job import Acknowledger, Job, JobKey, Observation, Source, Stage, Target
+from jobdeck.domain.job import (
+    DROPPED_RESULT,
+    Acknowledger,
+    Job,
+    JobKey,
+    MissingPart,
+    Observation,
+    Part,
+    Source,
+    Stage,
+    Target,
+)
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.problem import Problem
 from jobdeck.domain.timeline import TimelineEvent
@@ -213,6 +224,7 @@ class Registry:
         if result_missing:
             facts = before.facts if before.evicted_result is not None else observation.facts
             observation = replace(observation, result=before.result, facts=facts)
+        observation = replace(observation, elsewhere=_still_missing(before, external, observation))
         applied = self._observe_all(((before, observation),), shown_by, external.observed, Source.PEER)
         job = self._jobs[external.key]
         if job.run < external.run:
@@ -234,7 +246,7 @@ class Registry:
         if exchange.sequence <= job.sequence or job.observed is None:
             return RegistryChange((self._touch(key),) if is_new else (), (), ())
         in_full = exchange.job is not None and not job.summary_only
-        row = replace(observation_of(job), whole=in_full)
+        row = replace(observation_of(job), whole=in_full, elsewhere=job.missing)
         return self._observe_all(((job, row),), exchange, observed, Source.PEER)
 
     def _mark_summary_only(self, applied: RegistryChange) -> RegistryChange:
@@ -373,6 +385,20 @@ def _repeats_end(job: Job, row: Observation) -> bool:
         return False
     evicted = row.result is not None and len(row.result) == job.evicted_result
     return not row.whole or job.summary_only or (row.error == job.error and (evicted or row.result == job.result))
+
+
+def _still_missing(before: Job, external: Job, observation: Observation) -> tuple[MissingPart, ...]:
+    """Return the parts to fetch that another process's newer state of a job, `observation`, does not have either.
+
+    None are left of another end or run: who observed that fetches its parts.
+    """
+    same = external.phase is before.phase if before.terminal else not external.terminal
+    if not same or external.run > before.run:
+        return ()
+    has = {Part.RESULT} if observation.result is not None or DROPPED_RESULT in dict(observation.facts) else set()
+    if external.stages and all(record.stage.phase.terminal for record in external.stages):
+        has.add(Part.STAGES)
+    return tuple(one for one in before.missing if one.part not in has)
 
 
 def _job_update(job: Job, row: Observation, now: Instant, *, changed: bool) -> JobUpdate:

@@ -87,11 +87,6 @@ class RequestSpec:
     # Whether `path` is below the base URL; else it is below the origin, and may contain a query.
     below_base: bool = True
 
-    @classmethod
-    def of(cls, path: str, query: Mapping[str, str | None]) -> "RequestSpec":
-        """Return a request with the parameters that have a value."""
-        return cls(path, {name: value for name, value in query.items() if value is not None})
-
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -165,11 +160,6 @@ class HttpClient:
         self._proxy_variable: str | None = None
         self._closed = False
 
-    @property
-    def profile(self) -> HttpProfile:
-        """The profile whose requests this client sends."""
-        return self._profile
-
     async def get(self, where: RequestSpec, job: JobKey | None = None) -> Response:
         """Send a request (about `job`, unless that is None) and return the answer; raises only CancelledError.
 
@@ -238,7 +228,7 @@ class HttpClient:
         if not is_throttled(draft.kind, error.value, error.message, self._profile.rate_limit):
             return draft, response
         ended = response.exchange.started.later(response.exchange.duration)
-        wait = response.wait or find_in_body(error.value, ended.us / 1e6)
+        wait = response.wait or find_in_body(error.value, answered_at(response.headers, ended.us / 1e6))
         return ProblemDraft(ProblemKind.RATE_LIMIT, error.message or draft.message), replace(response, wait=wait)
 
     async def repaired(self, response: Response) -> Repaired | None:

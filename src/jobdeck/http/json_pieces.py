@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from jobdeck.http.json_text import json_text, read_json
-from jobdeck.http.skip import MAX_DEPTH
+from jobdeck.http.skip import MAX_DEPTH, end_of
 
 PIECE = 64 * 1024
 """Bytes that are parsed at once, in one or two milliseconds."""
@@ -33,7 +33,6 @@ _MEMBERS = re.compile(rb'(?:(?:[^"{}\[\],]++|' + _STRING + b"|" + _closed(8) + r
 _INSIDE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 """The inside of a string."""
 
-_MARK = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[{}\[\]]', re.DOTALL)
 _WORD = re.compile(rb'[^\s,\[\]{}":]++')
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 
@@ -98,7 +97,7 @@ class LargeJson:
         body = self._body
         match body[at : at + 1]:
             case b"{" | b"[":
-                end = _end_of(body, at, at + self._piece)
+                end = end_of(body, at, at + self._piece)
                 if end is None:
                     return self._read_large(at, depth)
             case b'"':
@@ -170,13 +169,3 @@ class LargeJson:
     def _skip(self, at: int) -> int:
         blank = _BLANK.match(self._body, at)
         return at if blank is None else blank.end()
-
-
-def _end_of(body: bytes, start: int, stop: int) -> int | None:
-    """Return the end of the object or array that begins at `start`; None if it does not end before `stop`."""
-    depth = 0
-    for mark in _MARK.finditer(body, start, stop):
-        depth += (mark[0] in {b"{", b"["}) - (mark[0] in {b"}", b"]"})
-        if depth == 0:
-            return mark.end()
-    return None

@@ -15,7 +15,7 @@ MAX_REFERENCE = 200
 _MAX_ITEMS = 20
 _JSON_VALUE = "a JSON value"
 _EXPLANATIONS = ("detail", "error_description", "errorMessage", "reason", "title", "msg")
-"""Keys with a message, in APIs other than our two (`detail` and `title` are RFC 9457's)."""
+"""Keys whose text explains an error (`detail` and `title` are RFC 9457's)."""
 
 
 _LONG_SEGMENT = 64
@@ -118,7 +118,7 @@ def read_error(body: bytes, charset: str | None = None) -> ErrorBody:
 
 
 def ids_of(body: Mapping[str, object]) -> tuple[str | None, str | None]:
-    """Return the request ID and the trace ID in a body, from wherever either API puts them."""
+    """Return the request ID and the trace ID in a body, from the usual places."""
     meta = body.get("meta")
     inner = meta if isinstance(meta, dict) else {}
     request_id = _text(inner.get("requestId")) or _text(inner.get("request_id")) or _text(body.get("requestId"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from jobdeck.http.marker import Marker
-from jobdeck.http.skip import NotJsonError, Skipper, StringSkipper
+from jobdeck.http.skip import NotJsonError, Skipper, StringSkipper, end_of
 
 KEPT = 1024 * 1024
 """Most bytes that are kept, and so parsed: at worst 10 MB of objects, and 25 ms."""
@@ -51,7 +51,6 @@ _WORD = re.compile(rb'[^\s,\[\]{}":\0]++')
 _WORDS = re.compile(rb'[^\s,\[\]{}":\0]++(?:,[^\s,\[\]{}":\0]++){1,200}+(?=,)')
 """Many numbers of an array, a kilobyte or two, which cost no more than one."""
 
-_MARK = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[{}\[\]]', re.DOTALL)
 _HALF_ESCAPE = re.compile(rb"(?:\\++u[dD][89abAB][0-9a-fA-F]{2})?\\++[^\\]{0,5}\Z", re.DOTALL)
 _HALF_CHARACTER = re.compile(rb"[\x80-\xff]{1,4}\Z")
 
@@ -244,7 +243,7 @@ class Pruner:
     def _read_value(self, frame: _Open, first: bytes) -> bool:
         available = len(self._data) - self._at
         if first in {b"{", b"["}:
-            end = _end_of(self._data, self._at, min(len(self._data), self._at + _SMALL))
+            end = end_of(self._data, self._at, min(len(self._data), self._at + _SMALL))
             if end is None and available < _SMALL and not self._final:
                 return False
             if end is None or end - self._at > frame.room:
@@ -339,13 +338,3 @@ class Pruner:
         """Return a string of `size` bytes with only its beginning, and a marker."""
         whole = _HALF_CHARACTER.sub(b"", _HALF_ESCAPE.sub(b"", begin))
         return b'"' + whole + self.marker.of(max(0, size - len(whole))) + b'"'
-
-
-def _end_of(data: bytes, start: int, stop: int) -> int | None:
-    """Return the end of the object or array that begins at `start`; None if it does not end before `stop`."""
-    depth = 0
-    for mark in _MARK.finditer(data, start, stop):
-        depth += (mark[0] in {b"{", b"["}) - (mark[0] in {b"}", b"]"})
-        if depth == 0:
-            return mark.end()
-    return None

@@ -69,7 +69,7 @@ class Redactor:
 
     @property
     def has_words(self) -> bool:
-        """Whether some secret could be a word or a number of an answer, so that `body` may leave it in."""
+        """Whether some secret could be a word or a number of an answer, so that `body_in_slices` may leave it in."""
         return self._words.finds_any
 
     def text(self, text: str) -> str:
@@ -86,12 +86,8 @@ class Redactor:
         """Return the beginning of `text`, at most 32 Ki characters, without secrets; the rest is not searched."""
         return next(self._in_text.slices(text), "")[:_SLICE]
 
-    def body(self, body: bytes) -> bytes:
-        """Return `body` without the secrets that cannot be words of an answer."""
-        return b"".join(self.body_in_slices(body))
-
     def body_in_slices(self, body: bytes) -> Iterator[bytes]:
-        """Yield the result of `body` in slices.
+        """Yield `body` without the secrets that cannot be words of an answer, a slice at a time.
 
         A slice takes some milliseconds at worst, so that the caller can give other tasks a turn: 8 MiB of nothing but
         escapes take some seconds.
@@ -100,11 +96,11 @@ class Redactor:
             yield piece.encode("latin-1")
 
     def stream(self) -> "RedactedStream":
-        """Return a redactor for a body in pieces, which removes what `body` and `words_in_slices` remove together."""
+        """Return a redactor for a body in pieces: it removes what `body_in_slices` and `words_in_slices` remove."""
         return RedactedStream(self._in_body.with_more(self._words.forms))
 
     def words_in_slices(self, text: str) -> Iterator[str]:
-        """Yield `text` without the secrets that `body` leaves, a slice at a time."""
+        """Yield `text` without the secrets that `body_in_slices` leaves, a slice at a time."""
         yield from self._words.slices(text)
 
     def __repr__(self) -> str:

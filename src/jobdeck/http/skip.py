@@ -11,6 +11,9 @@ class NotJsonError(Exception):
 
 
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]]', re.DOTALL)
+_MARK = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[{}\[\]]', re.DOTALL)
+"""A token, or a string without its end."""
+
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)
 
 _OUTLINE = bytes(byte if byte in b'{}[],:"' else 32 if byte in b" \t\r\n\0" else ord("v") for byte in range(256))
@@ -111,6 +114,16 @@ class Skipper:
             if depth == 0:
                 return token.end()
         raise NotJsonError
+
+
+def end_of(data: bytes, start: int, stop: int) -> int | None:
+    """Return the end of the object or array that begins at `start`; None if it does not end before `stop`."""
+    depth = 0
+    for mark in _MARK.finditer(data, start, stop):
+        depth += (mark[0] in {b"{", b"["}) - (mark[0] in {b"}", b"]"})
+        if depth == 0:
+            return mark.end()
+    return None
 
 
 def _reduce(outline: bytes) -> bytes:

@@ -168,7 +168,7 @@ def tls_context(env: Mapping[str, str] = os.environ) -> ssl.SSLContext:
                 os.scandir(env[variable]).close()
                 context.load_verify_locations(capath=env[variable])
             case _:
-                context.load_verify_locations(cafile=_certifi())
+                context.load_verify_locations(cafile=certifi.where())
     except (OSError, ValueError) as error:
         where = f"{variable}={env[variable]}" if variable else "certifi's certificates"
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -279,10 +279,6 @@ def _in_network(host: str, network: str) -> bool:
         return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
     except ValueError:
         return False
-
-
-def _certifi() -> str:
-    return certifi.where()
 
 
 class ForeignOriginError(Exception):

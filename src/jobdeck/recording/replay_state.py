@@ -35,7 +35,7 @@ class RankTracker:
         """Update the rank of a changed job."""
         before = self.ranks.get(job.key)
         self._arrived += before is None
-        self.ranks[job.key] = rank(job, job.observed or job.added, before, self._arrived)
+        self.ranks[job.key] = rank(job, before, self._arrived)
 
     def drop(self, key: JobKey) -> None:
         """Remove a job."""

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from jobdeck.domain import humanize
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import one_line
@@ -32,7 +33,7 @@ class Fingerprint:
     def describe(self, count: int) -> str:
         """Return in one line that `count` jobs failed in this way."""
         place = f" in {one_line(self.place, 40)}" if self.place else ""
-        return f"{count} {'job' if count == 1 else 'jobs'} failed with {one_line(self.error, MAX_MESSAGE)}{place}"
+        return f"{humanize.pluralize(count, 'job')} failed with {one_line(self.error, MAX_MESSAGE)}{place}"
 
 
 def fingerprint_of(job: Job) -> Fingerprint | None:

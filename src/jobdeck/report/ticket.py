@@ -349,8 +349,7 @@ def _failure_lines(sources: Sequence[TicketSource]) -> Iterator[str]:
         between = f"from {code_span(utc(min(moments)))} to {code_span(utc(max(moments)))}"
         at = between if min(moments) != max(moments) else f"at {code_span(utc(min(moments)))}"
         place = f" in {code_span(fingerprint.place)}" if fingerprint.place else ""
-        many = "1 job" if len(moments) == 1 else f"{len(moments)} jobs"
-        yield f"- {many} failed with {code_span(fingerprint.error)}{place}, {at}"
+        yield f"- {humanize.pluralize(len(moments), 'job')} failed with {code_span(fingerprint.error)}{place}, {at}"
 
 
 def _one_of_each_failure_first(sources: Sequence[TicketSource]) -> list[TicketSource]:

@@ -1,4 +1,4 @@
-"""What a scheduler asks the engine to do, and what the engine tells it back."""
+"""The requests that a scheduler has the engine send, and their results."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,14 +11,14 @@ from jobdeck.domain.ratelimit import RateWindow
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """Ask for one job."""
+    """Request one job."""
 
     key: JobKey
 
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Ask for one page of the newest jobs of a resource, optionally of one status only."""
+    """Request one page of the newest jobs of a resource, optionally of one status only."""
 
     resource: str
     account_group: str | None = None
@@ -29,7 +29,7 @@ class ListPage:
 
 @dataclass(frozen=True, slots=True)
 class FetchPart:
-    """Ask for a part of a job that its own answer has not."""
+    """Request a part of a job that its own answer lacks."""
 
     key: JobKey
     missing: MissingPart

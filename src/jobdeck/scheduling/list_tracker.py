@@ -172,11 +172,8 @@ class ListTracker:
         self._jobs = jobs
         self._counted_at = float("-inf")
         self._unlisted_value = AgingValue(0.0)
-        first, *others = endpoint.active_statuses or (None,)
         self.queries = [ListQuery(None, shows_ended=True)]
-        if first is not None:
-            self.queries.append(ListQuery(first, shows_ended=False))
-            self.queries.extend(ListQuery(status, shows_ended=False) for status in others)
+        self.queries.extend(ListQuery(status, shows_ended=False) for status in endpoint.active_statuses)
 
     def add(self, key: JobKey) -> None:
         """Expect a new job, most likely on the first page without a filter."""

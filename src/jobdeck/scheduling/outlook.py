@@ -49,7 +49,7 @@ class QuotaSnapshot:
     """When the server's window resets."""
     paused: bool = False
     halted: bool = False
-    """Whether the key was refused: nothing is sent until the profile is released."""
+    """Whether the key was refused: nothing is sent until the profile is resumed."""
     list_limit: float | None = None
     """The limit of list pages; None where they are paid from the polls' budget."""
     pages: int = 0

@@ -144,6 +144,7 @@ class ScheduleTable:
         job = self.jobs.get(key)
         if job is not None:
             self._dequeue(job)
+            self.requested.pop(key, None)
             del self.jobs[key]
 
     def set_visible(self, keys: frozenset[JobKey]) -> None:
@@ -311,7 +312,8 @@ class ScheduleTable:
     def unpark_next(self, now: float, *, slow: bool) -> None:
         """Queue the never answered job that has been parked for longest, now that a connection is free.
 
-        `slow`: a slow job had it, so a parked slow job may use it, too.
+        If a slow job had it (`slow`), queue the slow job parked for longest as well. The one that finds no place left
+        is parked again.
         """
         for queue in (self._parked_slow, self._parked_untried) if slow else (self._parked_untried,):
             key = next(iter(queue), None)

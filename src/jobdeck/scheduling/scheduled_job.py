@@ -8,12 +8,12 @@ from jobdeck.domain.phase import Phase
 from jobdeck.scheduling.actions import JobUpdate
 from jobdeck.scheduling.estimates import Estimates
 
-AGE_PART = 3.0
-"""A job of a resource whose jobs may take seconds or minutes is polled no later than after this part of its age."""
+AGE_DIVISOR = 3.0
+"""A job of a resource whose jobs may take seconds or minutes is polled no later than after its age divided by this."""
 
 MIN_INTERVAL = 2.0
-REMAINING_PART = 12.0
-"""A poll comes no later than after this part of what probably remains: an end deserves more polls than a middle."""
+REMAINING_DIVISOR = 12.0
+"""A poll comes no later than after what probably remains divided by this: an end deserves more polls than a middle."""
 
 TRANSIENT_FAILURES = 2
 """So many failures in a row cost a job only its back-off: it was not observed, and its turn does not begin anew.
@@ -128,8 +128,8 @@ class ScheduledJob:
         """Return the shortest sensible interval between two polls, in seconds."""
         floor = self.advised_interval.seconds
         if self.advised_interval.young_sooner:
-            floor = min(floor, max(0.0, now - self.started) / AGE_PART)
-        return max(MIN_INTERVAL, min(floor, self.remaining(now, estimates) / REMAINING_PART))
+            floor = min(floor, max(0.0, now - self.started) / AGE_DIVISOR)
+        return max(MIN_INTERVAL, min(floor, self.remaining(now, estimates) / REMAINING_DIVISOR))
 
     def update_progress(self, now: float, update: JobUpdate, estimates: Estimates) -> None:
         """Apply how far a job has come; where its start is not known, it is estimated from the progress since then."""

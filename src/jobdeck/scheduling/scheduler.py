@@ -185,7 +185,7 @@ class Scheduler:
                 return Wait(None)
             if self._breaker.probe_at > now:
                 return Wait(clamp_until(now, self._breaker.probe_at)) if self._table.jobs else Wait(None)
-        selection = self._selector.select(now, self._in_flight, probe=self._breaker.opened)
+        selection = self._selector.select(now, probe=self._breaker.opened)
         parked = 0
         while not probing and isinstance(selection, Selection) and isinstance(selection.action, Poll):
             if not self._must_wait(now, selection.action.key):
@@ -193,7 +193,7 @@ class Scheduler:
             if (parked := parked + 1) > MAX_PARKED:
                 return Wait(now + MIN_DELAY)
             self._table.park(selection.action.key, now)
-            selection = self._selector.select(now, self._in_flight, probe=self._breaker.opened)
+            selection = self._selector.select(now, probe=self._breaker.opened)
         if not isinstance(selection, Selection):
             return Wait(None if selection is None else clamp_until(now, selection))
         self._proposed = probing, selection
@@ -360,7 +360,7 @@ class Scheduler:
         return self._budget.limit, self._budget.list_limit
 
     def cooldown_until(self, now: float) -> float | None:
-        """Return until when the server wants no requests; None while it does."""
+        """Return until when the server wants no requests; None when requests are allowed."""
         return self._budget.cooldown_until(now)
 
     def quota(self, now: float) -> QuotaSnapshot:

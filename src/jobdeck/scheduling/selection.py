@@ -5,12 +5,11 @@ request in three, first for the reason why one failed, then for rows on the scre
 asked. Parts of ended jobs that have a URL of their own are fetched likewise, and of the selected job while it goes on.
 """
 
-from collections.abc import Container
 from dataclasses import dataclass
 from itertools import islice
 
 from jobdeck.domain.job import JobKey, MissingPart
-from jobdeck.scheduling.actions import Action, ActionResult, FetchPart, ListPage, Poll
+from jobdeck.scheduling.actions import ActionResult, FetchPart, ListPage, Poll
 from jobdeck.scheduling.budget import Budget
 from jobdeck.scheduling.fair_queue import DueQueue
 from jobdeck.scheduling.list_tracker import PAGE_PERIOD, ListTracker, PageCandidate
@@ -175,7 +174,7 @@ class Selector:
         self._since_detail = 0
         self._result_last = False
 
-    def select(self, now: float, in_flight: Container[Action], *, probe: int) -> Selection | float | None:
+    def select(self, now: float, *, probe: int) -> Selection | float | None:
         """Return the request to send now, or the time to ask again (None: after the next event).
 
         `probe` is the number of this probe, counted from 1; 0 while the profile works.
@@ -184,7 +183,7 @@ class Selector:
         # First: the count of ready jobs below must include those that have just become due.
         self._table.promote_due(now)
         page_at = self._budget.ready(now, page=True)
-        if probe and (selection := self._probe(now, in_flight, poll_at, page_at, probe)) is not None:
+        if probe and (selection := self._probe(now, poll_at, page_at, probe)) is not None:
             return selection
         candidate = self._best_candidate(now) if min(poll_at, page_at) <= now else None
         if candidate is not None and page_at <= now and self._budget.has_list_bucket:
@@ -192,7 +191,7 @@ class Selector:
         if poll_at <= now:
             if not probe and (part := self._part_in_turn(now)) is not None:
                 return self._select_part(part)
-            key, detail = self._urgent(now, in_flight), False
+            key, detail = self._urgent(now), False
             if key is None and (key := self._detail_in_turn(now)) is not None:
                 detail = True
             if key is None or (candidate is not None and not detail and self._covered_by(candidate, key)):
@@ -245,11 +244,11 @@ class Selector:
             return False
         return candidate.value == float("inf") if key in self._table.new else key in rows
 
-    def _urgent(self, now: float, in_flight: Container[Action]) -> JobKey | None:
-        if (requested := self._first_requested(in_flight)) is not None:
+    def _urgent(self, now: float) -> JobKey | None:
+        if (requested := self._first_requested()) is not None:
             return requested
-        focus_due = self._selected_due(now)
-        if focus_due is not None and focus_due <= now:
+        selected_due = self._selected_due(now)
+        if selected_due is not None and selected_due <= now:
             return self.selected.key
         if self._urgent_in_a_row >= NEW_IN_A_ROW and self._table.fair_queue.ready_count:
             return None
@@ -267,13 +266,10 @@ class Selector:
             del queue[key]
         return None
 
-    def _first_requested(self, in_flight: Container[Action]) -> JobKey | None:
-        while self._table.requested:
-            key = next(iter(self._table.requested))
-            if key in self._table.jobs and Poll(key) not in in_flight:
-                return key
-            del self._table.requested[key]
-        return None
+    def _first_requested(self) -> JobKey | None:
+        """Return the first requested job about which no request is on its way; the others stay requested."""
+        table = self._table
+        return next((key for key in table.requested if key not in table.in_flight), None)
 
     def _selected_due(self, now: float) -> float | None:
         job = self._table.jobs.get(self.selected.key) if self.selected.key else None
@@ -299,11 +295,9 @@ class Selector:
         due = max(self.selected.due_at(now, last, self._budget.rate(now), self._table.interval_factor), job.not_before)
         return max(due, self._table.fair_queue.deferred_until(job.key) or due) if job.failures else due
 
-    def _probe(
-        self, now: float, in_flight: Container[Action], poll_at: float, page_at: float, number: int
-    ) -> Selection | None:
+    def _probe(self, now: float, poll_at: float, page_at: float, number: int) -> Selection | None:
         """Return a page for odd probes and else a poll: a page refreshes all at once, but a list may be what fails."""
-        requested = self._first_requested(in_flight)
+        requested = self._first_requested()
         if requested is None and number % 2 and page_at <= now:
             candidate = self._best_candidate(now, probing=True)
             if candidate is not None:
@@ -321,17 +315,17 @@ class Selector:
 
     def _next_awaiting_result(self) -> JobKey | None:
         """Return an ended job whose end only a list has shown: the selected one, one that failed, any."""
-        unfinished = self._table.awaiting_result
-        return self.selected.key if self.selected.key in unfinished else next(iter(unfinished), None)
+        awaiting = self._table.awaiting_result
+        return self.selected.key if self.selected.key in awaiting else next(iter(awaiting), None)
 
     def _detail_in_turn(self, now: float) -> JobKey | None:
         """Return a job whose turn it is although pages may be worth more, so that none of them waits for ever."""
-        unfinished = self._table.awaiting_result
+        awaiting = self._table.awaiting_result
         if self._since_detail < DETAIL_EVERY:
             return None
-        selected = self.selected.key if self.selected.key in unfinished else None
-        bare = self._table.needs_stages(now) if self._result_last or not unfinished else None
-        return selected or self._table.urgent_result() or bare or self._next_awaiting_result()
+        selected = self.selected.key if self.selected.key in awaiting else None
+        needs_stages = self._table.needs_stages(now) if self._result_last or not awaiting else None
+        return selected or self._table.urgent_result() or needs_stages or self._next_awaiting_result()
 
     def _part_due(self, now: float) -> float | None:
         """Return when a part of the selected job may be fetched: while it goes on, from what such a job may take."""
@@ -407,14 +401,18 @@ class Selector:
         self.apply_missing_parts(now, action.key, result)
         if (job := table.jobs.get(action.key)) is not None:
             last = now if job.last_success is None else job.last_success
+            requested = action.key in table.requested
             table.defer(action.key, max(now, last + job.min_interval(now, table.estimates)))
+            if requested:
+                # Meanwhile a person asked for the job itself.
+                table.requested[action.key] = None
 
     def _idle_until(self, now: float) -> float | None:
         """Nothing is worth a request now: return when something may be."""
         times = [self._table.next_due(), self._selected_due(now), self._part_due(now), self.parts.due_ended()]
-        apart = self._budget.has_list_bucket
+        cheap = self._budget.has_list_bucket
         times.extend(
-            tracker.next_candidate_at(now, self._table.interval_factor, cheap=apart)
+            tracker.next_candidate_at(now, self._table.interval_factor, cheap=cheap)
             for tracker in self._table.lists.values()
         )
         return min((at for at in times if at is not None), default=None)

@@ -282,7 +282,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class SavedJob:
-    """The last known state of a job, and which client polls it now.
+    """The last known state of a job.
 
     Forecasts, the outage of the profile and the `version` of the job are not saved.
     """
@@ -292,10 +292,6 @@ class SavedJob:
     last: Job
     """The job, with moments that count both clocks from the epoch, since the monotonic clock of the run that saw it is
     gone: use `at` for a job to work with. It has a result only where results are kept."""
-
-    fence: int
-    lease_owner: str | None
-    lease_until_us: int | None
 
     watched_us: int | None
     """Since when it is on the watch list; None when it is not."""

@@ -285,7 +285,7 @@ class JobTable:
             old = self._rows.get(key)
             if old is not None and old.job == job and old.job.version == job.version:
                 continue
-            row = self._rows[key] = self._make(job, old, now, ranks.get(key))
+            row = self._rows[key] = self._make(job, old, ranks.get(key))
             changed.add(key)
             if old is not None:
                 self._count(old, -1)
@@ -309,11 +309,11 @@ class JobTable:
         for count in (self._counts, self._profiles, self._open, self._unreachable):
             count.clear()
 
-    def _make(self, job: Job, old: Row | None, now: Instant, given: Rank | None) -> Row:
+    def _make(self, job: Job, old: Row | None, given: Rank | None) -> Row:
         self._revision += 1
         before = self._returning.pop(job.key, None) or (None if old is None else old.rank)
-        new_rank = given or rank(job, now, before, self._revision)
-        category = state_category(job, now)
+        new_rank = given or rank(job, before, self._revision)
+        category = state_category(job)
         return Row(job, shown_state(job, category), category, new_rank, self._revision)
 
     def _sort_key_of(self, row: Row, was: SortKey | None, now: Instant) -> SortKey | None:

@@ -114,7 +114,7 @@ class OverallProgress:
         It is the latest of the jobs' own ranges, if each has one, but no earlier than the rate allows. The rate is that
         of a Poisson process: a count of n has a standard deviation of √n.
         """
-        moving = [job for job in self._open.values() if not (job.not_found or unreachable(job) or stalled(job, now))]
+        moving = [job for job in self._open.values() if not (job.not_found or unreachable(job) or stalled(job))]
         if not moving:
             return None
         low = high = -1.0

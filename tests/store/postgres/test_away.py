@@ -2,14 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from jobdeck.domain.scope import Scope
 from jobdeck.store import POLL
 from jobdeck.store.errors import StoreUnavailableError
-from jobdeck.store.models import Answer, Grant, NoticeKind, RequestState, poll_request
+from jobdeck.store.models import (
+    Answer,
+    Completed,
+    Grant,
+    NoticeKind,
+    RequestRecord,
+    RequestState,
+    poll_request,
+)
 from jobdeck.store.postgres.connect import ServerAddress
 from jobdeck.store.postgres.local_share import LocalShare
 from jobdeck.store.postgres.migrate import migrate
@@ -130,6 +140,85 @@ async def test_with_a_share_of_the_limit_polling_goes_on_and_is_recorded_later(s
             await asyncio.sleep(0.01)
     assert {record.exchange.request_id for record in records} == {f"r-{number}" for number in range(len(grants))}
     assert (await store.load([KEY]))[KEY].last.status == "processing"
+    await store.close()
+
+
+async def recorded(store: PostgresStore, number: int) -> tuple[RequestRecord, ...]:
+    """Return the records of the job once so many are answered, oldest first."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(StoreUnavailableError):
+                records = await store.requests(KEY)
+                if sum(record.state is RequestState.ANSWERED for record in records) >= number:
+                    return tuple(reversed(records))
+            await asyncio.sleep(0.01)
+
+
+async def test_a_request_that_it_granted_is_answered_in_its_own_record_and_its_lease_ends(
+    server: PostgresServer,
+) -> None:
+    store = await opened(server, local_share=True)
+    (grant,) = await store.claim([poll_request(KEY)])
+    assert isinstance(grant, Grant)
+    server.stop()
+    await store.complete([Answer(grant, an_exchange(now_us(), request_id="r-1"), (make_observation(),))])
+    assert not store._leases._held
+    server.start()
+    await back(store)
+    (record,) = await recorded(store, 1)
+    assert (record.state, record.exchange.request_id) == (RequestState.ANSWERED, "r-1")
+    assert record.exchange.sequence == grant.sequence
+    await store.close()
+
+
+async def test_answers_that_are_left_when_it_goes_away_again_are_recorded_in_order(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await opened(server, local_share=True)
+    await store.set_limits("hog", {POLL: 600})
+    server.stop()
+    grants = [one for _ in range(50) if isinstance(one := (await store.claim([poll_request(KEY)]))[0], Grant)][:4]
+    for number, grant in enumerate(grants):
+        await store.complete([Answer(grant, an_exchange(now_us(), request_id=f"r-{number}"), (make_observation(),))])
+    submit, calls = store._recording.submit, 0
+
+    async def submit_until_it_stops(answers: Sequence[Answer]) -> tuple[Completed, ...]:
+        nonlocal calls
+        if (calls := calls + 1) == 2:
+            await asyncio.to_thread(server.stop)
+        return await submit(answers)
+
+    monkeypatch.setattr(store._recording, "submit", submit_until_it_stops)
+    server.start()
+    async with asyncio.timeout(PATIENCE):
+        while calls < 2 or store.degraded is None:
+            await asyncio.sleep(0.01)
+    await store.complete([Answer(grants[0], an_exchange(now_us(), request_id="r-4"), (make_observation(),))])
+    server.start()
+    records = await recorded(store, 5)
+    assert [record.exchange.request_id for record in records] == ["r-0", "r-1", "r-2", "r-3", "r-4"]
+    await store.close()
+
+
+async def test_what_a_share_granted_never_touches_the_records_of_others(server: PostgresServer) -> None:
+    store = await opened(server, local_share=True)
+    await store.set_limits("hog", {POLL: 600})
+    server.stop()
+    ours = [one for _ in range(9) if isinstance(one := (await store.claim([poll_request(KEY)]))[0], Grant)][:2]
+    server.start()
+    await back(store)
+    other = (await open_team_store(server.url, "you", user="bob", scopes=ACME, now_us=now_us)).store
+    theirs = [(await other.claim([replace(poll_request(KEY), lease=False)]))[0] for _ in range(2)]
+    assert [one.sequence for one in theirs if isinstance(one, Grant)] == [one.sequence for one in ours]
+    await store.complete([Answer(ours[0], an_exchange(now_us(), request_id="r-1"), (make_observation(),))])
+    await store.release(ours[1:])
+    records = await recorded(store, 1)
+    assert [(record.client, record.state) for record in records] == [
+        ("you", RequestState.SENT),
+        ("you", RequestState.SENT),
+        ("me", RequestState.ANSWERED),
+    ]
+    await other.close()
     await store.close()
 
 

@@ -31,6 +31,7 @@ from tests.store.steps import (
     an_exchange,
     answer,
     claim,
+    lease_of,
     listed,
     poll,
     prepare,
@@ -121,7 +122,7 @@ async def test_a_lease_is_renewed_in_memory_as_well(
     await clock.set(NOW + 5 * SECOND)
 
     async def renewed() -> bool:
-        return store.degraded is not None and (await saved(store)).lease_until_us == NOW + 5 * SECOND + LEASE
+        return store.degraded is not None and (await lease_of(store)).until_us == NOW + 5 * SECOND + LEASE
 
     await until(renewed)
 

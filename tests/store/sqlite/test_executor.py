@@ -19,7 +19,20 @@ from jobdeck.store.sqlite.store import SqliteStore
 from tests.builders import make_observation, make_target
 from tests.store.engines import LocalClock
 from tests.store.sqlite.conftest import OpenFile
-from tests.store.steps import KEY, NOW, SECOND, an_exchange, answer, claim, listed, poll, prepare, saved, until
+from tests.store.steps import (
+    KEY,
+    NOW,
+    SECOND,
+    an_exchange,
+    answer,
+    claim,
+    lease_of,
+    listed,
+    poll,
+    prepare,
+    saved,
+    until,
+)
 
 POLL_IT = poll_request(KEY)
 
@@ -145,7 +158,7 @@ async def test_a_claim_granted_to_one_who_has_gone_is_released(
         return [record.state for record in await store.requests(KEY)] == [RequestState.ABANDONED]
 
     await until(released)
-    assert (await saved(store)).lease_owner is None
+    assert (await lease_of(store)).owner is None
 
 
 async def test_a_claim_granted_while_the_store_closes_is_released_too(

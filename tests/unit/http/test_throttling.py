@@ -90,6 +90,16 @@ async def test_a_good_status_with_a_throttling_code_is_no_answer_about_the_job()
     assert (reply.retry_after, reply.observations) == (30.0, ())
 
 
+@pytest.mark.parametrize("status", [200, 429])
+async def test_a_date_in_a_body_counts_from_the_date_of_the_answer(status: int) -> None:
+    ahead = {"Date": "Tue, 28 Apr 2026 12:10:00 GMT"}
+    body = {"code": "ThrottlingException", "message": "Rate exceeded", "retryAfter": "Tue, 28 Apr 2026 12:10:30 GMT"}
+    async with serve(answer(body, status, ahead)) as wire, the_hog(wire.base_url) as hog:
+        reply = await hog.poll(hog_target("op_1"))
+    assert reply.problem is not None
+    assert (reply.problem.kind, reply.retry_after) == (ProblemKind.RATE_LIMIT, 30.0)
+
+
 async def test_a_job_that_failed_of_a_rate_limit_is_a_failed_job() -> None:
     error = {"code": "RATE_LIMITED", "message": "LinkedIn throttled us: too many requests"}
     job = {"id": "op_1", "status": "failed", "error": error}

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
+
 from jobdeck.domain.job import MissingPart, Part
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.scheduling.actions import Action, ActionResult, FetchPart, Poll, Wait
@@ -41,6 +43,24 @@ def test_one_that_failed_is_asked_for_a_little_later_and_halts_nothing() -> None
         assert send(tested, now) == Wait(now + 2.0)
         assert (tested.quota(now).halted, tested.quota(now).blocked_until, tested.probe_at) == (False, None, None)
         now += 2.0
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_job_that_is_asked_for_while_a_part_is_on_its_way_is_polled_after_it(*, over: bool) -> None:
+    tested = scheduler(600)
+    tested.add(KEY, "search", 0.0)
+    tested.set_selected(KEY, 0.0)
+    action = send(tested, 0.0)
+    tested.on_result(0.1, action, replace(ended(action) if over else running(action), missing=(STAGES,)))
+    now, part = 0.1, send(tested, 0.1)
+    while isinstance(part, Wait):
+        assert part.until is not None
+        now, part = part.until, send(tested, part.until)
+    assert part == FetchPart(KEY, STAGES)
+    tested.poll_now(KEY, now)
+    assert isinstance(send(tested, now + 1.0), Wait)
+    tested.on_result(now + 1.0, part, ActionResult())
+    assert send(tested, now + 1.0) == Poll(KEY)
 
 
 def test_a_rate_limit_of_a_part_holds_for_all() -> None:

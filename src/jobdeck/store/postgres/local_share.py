@@ -1,7 +1,9 @@
 """A client's own share of the rate limit while the store is away, with its answers to be recorded later."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from jobdeck.store.gcra import Admitted, Delayed, Rate, admit
 from jobdeck.store.models import Answer, Denied, Grant, OutgoingRequest
@@ -9,6 +11,19 @@ from jobdeck.store.protocol import DEFAULT_PER_MINUTE
 
 CHECK_SECONDS = 10.0
 """Time between two counts of the clients."""
+
+RECORD_SENT = (
+    "INSERT INTO jobdeck.exchanges (scope, profile, client, job, bucket, state, sent_us, method, url)"
+    " SELECT $1, $4, $5, (SELECT id FROM jobdeck.jobs WHERE scope = $1 AND account_group = $2 AND job_id = $3), $6,"
+    " 'sent', $7, $8, $9"
+    " RETURNING seq"
+)
+"""Adds the record of a request that a share granted, and returns its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalGrant(Grant):
+    """A grant of a share: the store has no record of its request, and may give its number to another."""
 
 
 class LocalShare:
@@ -22,6 +37,7 @@ class LocalShare:
         self.clients = 1
         self.limits: dict[tuple[str, str], int] = {}
         self.unrecorded: list[Answer] = []
+        self.recording = asyncio.Lock()
         self._now_us = now_us
         self._states: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._newest = 0
@@ -41,4 +57,4 @@ class LocalShare:
             case Admitted(state):
                 self._states[bucket] = state
                 self._newest += 1
-                return Grant(request, self._newest)
+                return LocalGrant(request, self._newest)

@@ -126,24 +126,20 @@ class ProfileScopes:
 
 
 _SAVED = sql(
-    "j.scope, j.fence, c.name, j.lease_until_us,"
-    " (SELECT min(w.since_us) FROM jobdeck.watches w WHERE w.job = j.id AND w.user_name = $1), j.result_bytes,"
+    "j.scope, (SELECT min(w.since_us) FROM jobdeck.watches w WHERE w.job = j.id AND w.user_name = $1), j.result_bytes,"
     " j.profile, {job}",
     job=JOB,
 )
-_OWNER = "LEFT JOIN jobdeck.clients c ON c.id = j.lease_owner"
 _LOAD = sql(
     "SELECT k.scope, k.account_group, k.job_id, (SELECT r.body FROM jobdeck.results r WHERE r.job = j.id), {saved}"
     " FROM unnest($2::bigint[], $3::text[], $4::text[]) AS k (scope, account_group, job_id)"
-    " JOIN jobdeck.jobs j USING (scope, account_group, job_id) {owner}",
+    " JOIN jobdeck.jobs j USING (scope, account_group, job_id)",
     saved=_SAVED,
-    owner=_OWNER,
 )
 _JOBS = sql(
-    "SELECT {saved} FROM jobdeck.jobs j {owner} WHERE j.scope = ANY($2::bigint[])"
+    "SELECT {saved} FROM jobdeck.jobs j WHERE j.scope = ANY($2::bigint[])"
     " ORDER BY j.active_us DESC, j.id DESC LIMIT $3",
     saved=_SAVED,
-    owner=_OWNER,
 )
 _MINE = "($1::text IS NULL OR w.user_name = $1) AND j.scope = ANY($2::bigint[])"
 _WATCHERS = "(SELECT array_agg(DISTINCT x.user_name ORDER BY x.user_name) FROM jobdeck.watches x WHERE x.job = j.id)"
@@ -368,15 +364,12 @@ class Queries:
         return key_from(self._scopes.name(scope, profile), account_group, id_)
 
     def _saved_from(self, row: Sequence[Any], result: str | None, profile: str | None) -> SavedJob:
-        scope, fence, owner, lease_until_us, watched_us, result_bytes, saved_profile, *values = row
+        scope, watched_us, result_bytes, saved_profile, *values = row
         name = profile or self._scopes.name(scope, saved_profile)
         job = job_from(name, values, result, self._moment)
         return SavedJob(
             scope=self._scopes.scopes[scope],
             last=job,
-            fence=fence,
-            lease_owner=text(owner),
-            lease_until_us=None if lease_until_us is None else self._clock.here(lease_until_us),
             watched_us=None if watched_us is None else self._clock.here(watched_us),
             result_bytes=result_bytes,
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import random
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
@@ -39,10 +40,12 @@ from jobdeck.store.postgres.change_feed import ChangeFeed, Doorbell
 from jobdeck.store.postgres.coalesce import Coalescer
 from jobdeck.store.postgres.complete import AnswerWriter
 from jobdeck.store.postgres.connect import Server, ServerClock, storable, to_json
-from jobdeck.store.postgres.local_share import CHECK_SECONDS, LocalShare
+from jobdeck.store.postgres.local_share import CHECK_SECONDS, RECORD_SENT, LocalGrant, LocalShare
 from jobdeck.store.postgres.migrate import LOCK_CLASS, SIZE
 from jobdeck.store.postgres.queries import ProfileScopes, Queries
 from jobdeck.store.protocol import DEFAULT_PER_MINUTE, LEASE_SECONDS, MAX_COOLDOWN_SECONDS
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -107,12 +110,6 @@ _CLAIM_EVENT = (
     " new AS (INSERT INTO jobdeck.notifications (job, event, who, at_us)"
     " SELECT id, $4, $5, jobdeck.now_us() FROM one ON CONFLICT DO NOTHING RETURNING job)"
     " SELECT (SELECT count(*) FROM one), (SELECT count(*) FROM new)"
-)
-_RECORD_SENT = (
-    "INSERT INTO jobdeck.exchanges (scope, profile, client, job, bucket, state, sent_us, method, url)"
-    " SELECT $1, $4, $5, (SELECT id FROM jobdeck.jobs WHERE scope = $1 AND account_group = $2 AND job_id = $3), $6,"
-    " 'sent', $7, $8, $9"
-    " RETURNING seq"
 )
 _LIVE_CLIENTS = sql(
     "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = {lock_class} AND granted"
@@ -336,8 +333,14 @@ class PostgresStore:
     async def complete(self, answers: Sequence[Answer]) -> tuple[Completed, ...]:
         """See `Store.complete`. While the server is away this waits for it, so that no answer is lost.
 
-        With a share of the limits it does not wait, but records the answers when the server is back.
+        With a share of the limits it does not wait, but records the answers when the server is back. What the share
+        granted gets records of its own: the server may have given the numbers of these requests to others.
         """
+        if self._share is not None and not self._closed and any(isinstance(one.grant, LocalGrant) for one in answers):
+            kept = self._keep(self._share, answers)
+            if self._server.away is None:
+                self._begin(self._record_share(self._share))
+            return kept
         return await self._finish(self._complete(answers))
 
     async def _complete(self, answers: Sequence[Answer]) -> tuple[Completed, ...]:
@@ -346,15 +349,23 @@ class PostgresStore:
                 completed = await self._recording.submit(answers)
             except StoreUnavailableError:
                 if self._share is not None:
-                    self._share.unrecorded.extend(answers)
-                    return (Completed(),) * len(answers)
+                    return self._keep(self._share, answers)
                 await self._server.wait_until_back()
             else:
                 self._leases.remove(answer.grant for answer in answers)
                 return completed
 
+    def _keep(self, share: LocalShare, answers: Sequence[Answer]) -> tuple[Completed, ...]:
+        """Keep answers until they can be recorded."""
+        self._leases.remove(answer.grant for answer in answers)
+        share.unrecorded.extend(answers)
+        return (Completed(),) * len(answers)
+
     async def release(self, grants: Sequence[Grant]) -> None:
         self._leases.remove(grants)
+        grants = [grant for grant in grants if not isinstance(grant, LocalGrant)]
+        if not grants:
+            return
         sequences, fences = [grant.sequence for grant in grants], [grant.fence for grant in grants]
         statement = "SELECT jobdeck.release($1, $2::bigint[], $3::bigint[])"
         await self._write(statement, self._row, sequences, fences)
@@ -524,17 +535,30 @@ class PostgresStore:
         return Notice(NoticeKind.AWAY, f"{away}. {meanwhile}", reason=str(away))
 
     async def _record_share(self, share: LocalShare) -> None:
-        answers, share.unrecorded = share.unrecorded, []
-        for answer in answers:
-            request = answer.grant.request
-            await self._scopes.require([request.profile])
-            scope, key = self._scopes.rows[request.profile], request.job
-            place = (None, None) if key is None else (key.account_group or "", key.id)
-            sent_us = self._clock.there(answer.exchange.started.us)
-            values = (request.profile, self._row, request.bucket, sent_us, request.method, request.url)
-            sequence = int(await self._server.value(_RECORD_SENT, scope, *place, *values))
-            exchange = replace(answer.exchange, sequence=sequence)
-            await self.complete([replace(answer, grant=Grant(request, sequence), exchange=exchange)])
+        """Record the answers that were kept, in order; those left when the server goes away again stay for later."""
+        async with share.recording:
+            while share.unrecorded:
+                # Others may be added to the end of the list meanwhile.
+                try:
+                    if isinstance(share.unrecorded[0].grant, LocalGrant):
+                        share.unrecorded[0] = await self._note_share_sent(share.unrecorded[0])
+                    await self._recording.submit([share.unrecorded[0]])
+                except (StoreUnavailableError, StoreClosedError):
+                    raise
+                except StoreError:
+                    _log.exception("an answer was not recorded")
+                del share.unrecorded[0]
+
+    async def _note_share_sent(self, answer: Answer) -> Answer:
+        """Add the record of a request that the share granted, and return its answer with the grant of that record."""
+        request = answer.grant.request
+        await self._scopes.require([request.profile])
+        scope, key = self._scopes.rows[request.profile], request.job
+        place = (None, None) if key is None else (key.account_group or "", key.id)
+        sent_us = self._clock.there(answer.exchange.started.us)
+        values = (request.profile, self._row, request.bucket, sent_us, request.method, request.url)
+        sequence = int(await self._server.value(RECORD_SENT, scope, *place, *values))
+        return replace(answer, grant=Grant(request, sequence), exchange=replace(answer.exchange, sequence=sequence))
 
     async def _count_clients(self) -> None:
         with suppress(StoreUnavailableError):

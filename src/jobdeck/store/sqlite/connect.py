@@ -88,7 +88,7 @@ def _words(error: Exception) -> str:
 
 BUSY_TIMEOUT_MS = 5_000
 _FIRST_TIMEOUT_MS = 250
-"""After these errors the store finds out whether the file can be locked at all."""
+"""Milliseconds to wait for a lock before the store finds out whether the file can be locked at all."""
 
 _CHECKPOINT_PAGES = 1_000
 _LOG_BYTES = 16 * 1024 * 1024

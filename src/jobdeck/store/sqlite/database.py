@@ -264,8 +264,8 @@ class Database:
             kept = carry_over(memory, self.path)
             self._generation += 1
             self._use(Connections(memory, memory, in_file=False))
-        told = "" if kept else " Nothing could be loaded from it."
-        message = f"{why}. Continuing in memory; nothing from now on will be saved.{told}"
+        loss = "" if kept else " Nothing could be loaded from it."
+        message = f"{why}. Continuing in memory; nothing from now on will be saved.{loss}"
         self.degraded = self.incident = Notice(NoticeKind.IN_MEMORY, message, self.path, str(why))
 
     def _shut(self) -> None:

@@ -11,18 +11,18 @@ from jobdeck.domain.job import Job, JobKey
 from jobdeck.domain.scope import parse_scope
 from jobdeck.domain.text import clean
 from jobdeck.domain.timeline import TimelineEvent
-from jobdeck.store.columns import NEED, TIMELINE_NAMES, Row, job_from, lenient, sql, text, timeline_event_from
+from jobdeck.store.columns import NEED, TIMELINE_NAMES, Row, job_from, lenient, sql, timeline_event_from
 from jobdeck.store.models import SavedJob
 from jobdeck.store.sqlite.checking import unreadable
 from jobdeck.store.sqlite.lookups import JOB, first, job_row, readable
 from jobdeck.store.sqlite.scopes import NAMES
 
 _COLUMNS = sql(
-    "s.name, j.fence, c.name, j.lease_until_us,"
-    " (SELECT min(CAST(w.since_us AS INTEGER)) FROM watches w WHERE w.job = j.seq), j.result_bytes, n.name, {job}",
+    "s.name, (SELECT min(CAST(w.since_us AS INTEGER)) FROM watches w WHERE w.job = j.seq), j.result_bytes, n.name,"
+    " {job}",
     job=JOB,
 )
-_JOINED = " JOIN scopes s ON s.id = j.scope LEFT JOIN clients c ON c.id = j.lease_owner"
+_JOINED = " JOIN scopes s ON s.id = j.scope"
 _ONE = sql(
     "SELECT (SELECT r.body FROM results r WHERE r.job = j.seq), {columns}"
     " FROM profile_scopes n JOIN jobs j ON j.scope = n.scope {joined}"
@@ -132,14 +132,10 @@ def unreadable_rows(connection: apsw.Connection) -> tuple[str, ...]:
 
 
 def _saved_from(row: Row, result: str | None = None) -> SavedJob:
-    scope, fence, owner, lease_until_us, watched_us, result_bytes, profile, *values = row
+    scope, watched_us, result_bytes, profile, *values = row
     return SavedJob(
         scope=parse_scope(clean(scope)),
         last=job_from(profile, values, result),
-        fence=lenient(fence) or 0,
-        lease_owner=text(owner),
-        # A damaged lease is no reason to leave out the job.
-        lease_until_us=lenient(lease_until_us),
         watched_us=None if watched_us is None else lenient(watched_us) or 0,
         result_bytes=lenient(result_bytes),
     )

@@ -146,7 +146,7 @@ def _id_lines(ids: tuple[str | None, str | None], note: str, width: int) -> list
 
 
 def _headline(job: Job, now: Instant) -> Line:
-    state = job_state(job, now)
+    state = job_state(job)
     spans: list[Span] = [(f"{state.glyph} {state.word}", state.role)]
     if job.status is not None:
         spans += [("  status ", Role.DIM), (clean(job.status[:256]), Role.STRONG)]
@@ -186,7 +186,7 @@ def _problem(job: Job, outlook: ScheduleInfo, now: Instant, width: int) -> list[
     if problem is not None:
         status = f" (HTTP {problem.http_status})" if problem.http_status is not None else ""
         lines += _paragraph("? ", f"{problem.kind.label}{status}: {problem.message}", width, Role.UNREACHABLE)
-    if job_state(job, now) is NOT_FOUND:
+    if job_state(job) is NOT_FOUND:
         lines += _paragraph("  ", "the server doesn't know this job (polled more than once)", width, Role.DIM)
     step = next_step(job, outlook, now)
     if step and _pressing(job, outlook):
@@ -242,10 +242,10 @@ def _over_time(job: Job, samples: Sequence[tuple[float, float]], now: Instant, w
     until = job.ended if job.ended is not None else now
     drawn = sparkline(samples, until.mono, min(30, max(8, width - 40)))
     if drawn:
-        role = job_state(job, now).role
+        role = job_state(job).role
         over = f"  in {humanize.format_duration(until.mono - samples[0][0])}"
         lines.append((("progress".ljust(LABEL), Role.DIM), (drawn, role), (over, Role.DIM)))
-    if stalled(job, now) and job.changed is not None and job.observed is not None:
+    if stalled(job) and job.changed is not None and job.observed is not None:
         still = humanize.format_duration(job.observed.since(job.changed))
         usual = (
             f"; similar jobs change within {humanize.format_duration(job.stall_after)}"

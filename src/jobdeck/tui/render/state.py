@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from jobdeck.domain import glyphs
 from jobdeck.domain.attention import Attention, attention
-from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, Stage
 from jobdeck.domain.phase import Phase
 from jobdeck.domain.text import clean
@@ -69,19 +68,19 @@ _BY_PHASE = {
 }
 
 
-def state_category(job: Job, now: Instant) -> State:
+def state_category(job: Job) -> State:
     """Return the one of `ALL_STATES` that a job belongs to."""
     if job.not_found and not job.terminal:
         return NOT_FOUND
     if job.phase is Phase.CANCELLED:
         return CANCELLED
-    state = _BY_ATTENTION[attention(job, now)]
+    state = _BY_ATTENTION[attention(job)]
     return NEW if state is QUEUED and job.observed is None else state
 
 
-def job_state(job: Job, now: Instant) -> State:
+def job_state(job: Job) -> State:
     """Return the look of a job's state; an unknown status word is shown verbatim."""
-    return shown_state(job, state_category(job, now))
+    return shown_state(job, state_category(job))
 
 
 def shown_state(job: Job, state: State) -> State:

@@ -189,7 +189,7 @@ def heading_line(width: int) -> Line:
 
 def discovered_line(job: Job, width: int, now: Instant, *, marked: bool, watched: bool) -> Line:
     """Return the line of a job; a `watched` one cannot be added."""
-    state = job_state(job, now)
+    state = job_state(job)
     id_cells = _id_cells(width)
     line = (
         (pad("*" if marked else "", MARK_CELLS), Role.KEY),
