@@ -42,7 +42,9 @@ async def test_every_job_of_a_demo_is_seen_and_its_request_id_is_one_that_was_se
         watch = run.app.deck.deck_state
         await run.until(lambda: watch.table.total == 12 and watch.settled)
         await run.shows("● run")
+        await run.until(lambda: all(row.job.support_id is not None for row in watch.table.rows()))
         await run.press("j", "y")
+        await run.until(lambda: bool(run.clipboard.sent))
         assert run.clipboard.sent[0] in {record.request_id for record in server.requests}
         await run.shows("✗ failed")
         await run.shows("UPSTREAM_TIMEOUT")
