@@ -389,13 +389,27 @@ class HttpClient:
             return Response(
                 exchange, attempt.body, windows, wait, charset, attempt.notes, attempt.headers, attempt.marker
             )
+        return self._failed_response(exchange, url, attempt, kind=kind, windows=windows, wait=wait)
+
+    def _failed_response(
+        self,
+        exchange: Exchange,
+        url: str,
+        attempt: _Attempt,
+        *,
+        kind: ProblemKind | None,
+        windows: tuple[RateWindow, ...],
+        wait: RetryAfter | None,
+    ) -> Response:
+        """Return the response for an attempt with a problem: that of its status (`kind`), or of reading its body."""
+        ended = exchange.started.later(exchange.duration)
         draft, error = attempt.draft, ErrorBody()
         if kind is not None and attempt.status is not None:
             # The status of an error says more than a failure to read its body.
             error = read_error(attempt.body, charset_of(attempt.header("content-type")))
             if is_throttled(kind, error.value, error.message, self._profile.rate_limit):
                 kind = ProblemKind.RATE_LIMIT
-            wait = wait or find_in_body(error.value, answered_at(attempt.headers, now))
+            wait = wait or find_in_body(error.value, answered_at(attempt.headers, ended.us / 1e6))
             destination = describe_redirect(attempt.header("location"), url)
             draft = problem_of_status(attempt.status, kind, attempt.body, destination, error)
             if attempt.draft is not None and kind is not ProblemKind.REDIRECT:
