@@ -188,33 +188,31 @@ class Selector:
         candidate = self._best_candidate(now) if min(poll_at, page_at) <= now else None
         if candidate is not None and page_at <= now and self._budget.has_list_bucket:
             return Selection(candidate.page, candidate)
-        if poll_at <= now:
-            if not probe and (part := self._part_in_turn(now)) is not None:
-                return self._select_part(part)
-            key, detail = self._urgent(now), False
-            if key is None and (key := self._detail_in_turn(now)) is not None:
-                detail = True
-            if key is None or (candidate is not None and not detail and self._covered_by(candidate, key)):
-                best = self._table.fair_queue.best(now)
-                worth = best.simple_value(now) if best is not None else 0.0
-                if (
-                    candidate is not None
-                    and page_at <= now
-                    and not self._budget.has_list_bucket
-                    and candidate.value >= worth
-                ):
-                    return Selection(
-                        candidate.page, candidate, for_selected=key is not None and key == self.selected.key
-                    )
-                if key is None and best is not None:
-                    key = best.key
-            key = key or self._next_awaiting_result()
-            if key is not None:
-                return self._select_poll(key, detail=detail)
-            if (at := self.parts.due_ended()) is not None and at <= now:
-                return self._select_part(self.parts.first_ended())
-            return self._idle_until(now)
-        return self._wait_until(now, poll_at, page_at)
+        if poll_at > now:
+            return self._wait_until(now, poll_at, page_at)
+        if not probe and (part := self._part_in_turn(now)) is not None:
+            return self._select_part(part)
+        if (selection := self._poll_or_page(now, candidate, page_at)) is not None:
+            return selection
+        if (at := self.parts.due_ended()) is not None and at <= now:
+            return self._select_part(self.parts.first_ended())
+        return self._idle_until(now)
+
+    def _poll_or_page(self, now: float, candidate: PageCandidate | None, page_at: float) -> Selection | None:
+        """Return an urgent poll, unless the best page shows that job as well; else that page or the best poll."""
+        urgent = self._urgent(now)
+        if urgent is None and (detail := self._detail_in_turn(now)) is not None:
+            return self._select_poll(detail, detail=True)
+        if urgent is not None and (candidate is None or not self._covered_by(candidate, urgent)):
+            return self._select_poll(urgent)
+        best = self._table.fair_queue.best(now)
+        worth = best.simple_value(now) if best is not None else 0.0
+        # One that is paid apart has been returned already.
+        if candidate is not None and page_at <= now and candidate.value >= worth:
+            for_selected = urgent is not None and urgent == self.selected.key
+            return Selection(candidate.page, candidate, for_selected=for_selected)
+        key = urgent or (best.key if best is not None else self._next_awaiting_result())
+        return None if key is None else self._select_poll(key)
 
     def page_period(self, now: float) -> float:
         """Return the seconds between two observations of a job that lists show."""
