@@ -8,18 +8,16 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import certifi
-import httpcore
 import httpx
 
 from jobdeck import __version__
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.domain.text import one_line
 from jobdeck.http.credentials import HttpProfile
-from jobdeck.http.origin import DEFAULT_PORTS, Origin, is_localhost, is_loopback
-from jobdeck.http.pieces import BoundedTransport
+from jobdeck.http.network import BoundedTransport
+from jobdeck.http.origin import DEFAULT_PORTS, Origin, is_loopback
 from jobdeck.http.problems import ProblemDraft
 
 _MAX_CAUSES = 20
@@ -191,7 +189,6 @@ class Transports:
         # With plain http there is no TLS; loading the roots would cost 20 ms for nothing.
         self._context = tls_context(env) if origin.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._proxy = None if proxy is None else _proxy(proxy.url, self._context)
-        self._is_localhost = origin.scheme == "http" and is_localhost(origin.host)
         self._busy: set[BoundedTransport] = set()
         self._idle: list[tuple[float, BoundedTransport]] = []
 
@@ -220,36 +217,7 @@ class Transports:
             await transport.aclose()
 
     def _open(self) -> BoundedTransport:
-        transport = BoundedTransport(verify=self._context, proxy=self._proxy, limits=_ONE, trust_env=False)
-        if self._is_localhost:
-            transport.connect_with(_LocalhostBackend)
-        return transport
-
-
-class _LocalhostBackend(httpcore.AsyncNetworkBackend):
-    """Connects to 127.0.0.1, or to ::1 if nothing listens there, whatever a resolver says about ``localhost``."""
-
-    def __init__(self, inner: httpcore.AsyncNetworkBackend) -> None:
-        self._inner = inner
-        self._addresses = ("127.0.0.1", "::1")
-
-    async def connect_tcp(self, host: str, *options: Any, **named: Any) -> httpcore.AsyncNetworkStream:
-        """Connect to the address that answered last, else to the other."""
-        first, second = self._addresses
-        try:
-            return await self._inner.connect_tcp(first, *options, **named)
-        except httpcore.ConnectError as refused:
-            try:
-                stream = await self._inner.connect_tcp(second, *options, **named)
-            except httpcore.ConnectError:
-                # The first error says more: the second is often just a lack of IPv6.
-                raise refused from None
-        self._addresses = (second, first)
-        return stream
-
-    async def sleep(self, seconds: float) -> None:
-        """Sleep as the inner one does."""
-        await self._inner.sleep(seconds)
+        return BoundedTransport(verify=self._context, proxy=self._proxy, limits=_ONE, trust_env=False)
 
 
 def _proxy(url: httpx.URL, context: ssl.SSLContext) -> httpx.Proxy:
