@@ -107,6 +107,7 @@ def test_a_configuration_with_a_key_in_it_is_refused_open_and_one_without_is_not
     [
         ("env:KEY", "the environment variable KEY is not set"),
         ("env:BLANK", "the environment variable BLANK is not set"),
+        ("env:sk-proj-abcdefghijklmnop", "env: must be followed by the name of an environment variable"),
         ("file:/nowhere/token", "cannot read /nowhere/token: No such file or directory"),
         ("file:/", "cannot read /: it is a directory, not a file"),
         ("keyring:jobdeck", "a keyring reference must look like keyring:SERVICE/USER"),
