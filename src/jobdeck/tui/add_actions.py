@@ -6,7 +6,7 @@ from dataclasses import replace
 from jobdeck.app.session import SessionControls, WatchListSummary, error_reported
 from jobdeck.domain import humanize
 from jobdeck.domain.job import Job, JobKey, Target
-from jobdeck.tui.deck_services import DeckServices
+from jobdeck.tui.deck_state import DeckServices
 from jobdeck.tui.engine_actions import NOT_OPEN
 from jobdeck.tui.render.frame import EmptyDeck, empty_lines
 from jobdeck.tui.render.spans import Line, truncate_line

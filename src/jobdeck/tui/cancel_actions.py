@@ -8,7 +8,7 @@ from jobdeck.domain.cancel import CancelOutcome, CancelResult
 from jobdeck.domain.job import JobKey
 from jobdeck.domain.problem import ProblemKind
 from jobdeck.tui.cell_text import elide_middle
-from jobdeck.tui.deck_services import DeckServices
+from jobdeck.tui.deck_state import DeckServices
 from jobdeck.tui.engine_actions import NOT_OPEN
 from jobdeck.tui.screens.cancel import CancelScreen
 

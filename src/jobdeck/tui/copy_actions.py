@@ -10,7 +10,7 @@ from jobdeck.domain.text import one_line
 from jobdeck.tui.cell_text import describe_jobs, elide_middle
 from jobdeck.tui.clipboard import safe_text
 from jobdeck.tui.copyable import NothingToCopy, curl_of, id_of_exchange, ids_of_jobs
-from jobdeck.tui.deck_services import DeckServices
+from jobdeck.tui.deck_state import DeckServices
 from jobdeck.tui.screens.dialogs import CopiedTextScreen, ValueScreen
 from jobdeck.tui.screens.exchange import ExchangeScreen
 from jobdeck.tui.screens.ticket import TicketScreen

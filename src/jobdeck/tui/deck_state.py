@@ -1,15 +1,20 @@
-"""The state behind the deck: the job table, failures, progress, unreachable profiles."""
+"""The state behind the deck (the job table, failures, progress, unreachable profiles), and what its actions use."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any
 
-from jobdeck.app.session import EngineControls, EngineView
+from textual.screen import ModalScreen
+
+from jobdeck.app.session import EngineControls, EngineView, Session
 from jobdeck.domain.attention import fails_alone
 from jobdeck.domain.exchange import Exchange, ExchangeContent
 from jobdeck.domain.instant import Instant
 from jobdeck.domain.job import Job, JobKey
 from jobdeck.engine.subscription import ChangeSet
 from jobdeck.report.failure_groups import FailureGroups
+from jobdeck.tui.clipboard import ClipboardService, Say
+from jobdeck.tui.export import Save
 from jobdeck.tui.job_table import JobTable, TableUpdate
 from jobdeck.tui.new_failures import NewFailures, next_failure
 from jobdeck.tui.overall_progress import OverallProgress
@@ -184,3 +189,18 @@ class DeckState:
         problem = (job.outage or job.problem) if job is not None else None
         next_try = self.engine.next_probe_at(profile) if self.engine is not None else None
         return replace(one, problem=problem, next_try=next_try)
+
+
+@dataclass(frozen=True, slots=True)
+class DeckServices:
+    """The session and the deck's state, and what actions do besides changing them."""
+
+    session: Session
+    state: DeckState
+    clipboard: ClipboardService
+    save: Save
+    say: Say
+    push: Callable[[ModalScreen[None]], Awaitable[None]]
+    """Opens a dialog in front of the deck."""
+    run: Callable[[Coroutine[Any, Any, None]], object]
+    """Runs a coroutine in the background."""

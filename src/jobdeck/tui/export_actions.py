@@ -6,7 +6,7 @@ from jobdeck.app.job_export import ExportFormat, export_jobs
 from jobdeck.app.private_file import PrivateFileError
 from jobdeck.domain import humanize
 from jobdeck.domain.text import one_line
-from jobdeck.tui.deck_services import DeckServices
+from jobdeck.tui.deck_state import DeckServices
 from jobdeck.tui.export import save_folder
 from jobdeck.tui.screens.export import ExportScreen
 

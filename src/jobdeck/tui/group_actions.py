@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from jobdeck.domain import humanize
 from jobdeck.domain.job import JobKey
 from jobdeck.tui.copy_actions import CopyActions
-from jobdeck.tui.deck_services import DeckServices
-from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.deck_state import DeckServices, DeckState
 from jobdeck.tui.job_actions import JobActions
 from jobdeck.tui.job_filter import group_filter, same_error_filter
 from jobdeck.tui.screens.groups import Chosen, GroupChoice, GroupsMemory, GroupsScreen

@@ -17,8 +17,7 @@ from jobdeck.tui.add_actions import AddActions
 from jobdeck.tui.cancel_actions import CancelActions
 from jobdeck.tui.clipboard import ClipboardService, ClipboardWriter
 from jobdeck.tui.copy_actions import CopyActions
-from jobdeck.tui.deck_services import DeckServices
-from jobdeck.tui.deck_state import DeckState
+from jobdeck.tui.deck_state import DeckServices, DeckState
 from jobdeck.tui.engine_actions import EngineActions
 from jobdeck.tui.export import BodySaver, Save, save
 from jobdeck.tui.export_actions import ExportActions
@@ -39,12 +38,11 @@ from jobdeck.tui.screens.profiles import ProfilesScreen
 from jobdeck.tui.screens.views import ViewsScreen
 from jobdeck.tui.terminal_title import TerminalTitle
 from jobdeck.tui.theme import ThemePreference
-from jobdeck.tui.top_lines import TopLines
 from jobdeck.tui.widgets.filter_bar import FilterBar
 from jobdeck.tui.widgets.job_list import JobList
 from jobdeck.tui.widgets.list_pane import ListPane
 from jobdeck.tui.widgets.panes import STEP, Panes
-from jobdeck.tui.widgets.static import Footer, GroupStrip, TabRule
+from jobdeck.tui.widgets.static import Footer, GroupStrip, TabRule, TopLines
 from jobdeck.tui.widgets.trace import Trace
 from jobdeck.tui.widgets.tree_pane import TreePane
 

@@ -1,24 +1,34 @@
 """Widgets of a few lines that neither scroll nor take the focus: headings, titles, tabs, header and footer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
+from textual.widget import Widget
 
+from jobdeck.app.session import Session
+from jobdeck.domain.text import one_line
 from jobdeck.report.failure_groups import ErrorGroup
+from jobdeck.tui.actions import Mode
 from jobdeck.tui.cell_text import elide_middle, width_of
+from jobdeck.tui.deck_state import DeckState
 from jobdeck.tui.job_table import Order
 from jobdeck.tui.render.columns import Columns, Name, columns_for
 from jobdeck.tui.render.footer import Footer as FooterLine
 from jobdeck.tui.render.footer import FooterView, footer
+from jobdeck.tui.render.frame import banner_lines
+from jobdeck.tui.render.header import header_line
 from jobdeck.tui.render.row import heading_spans
 from jobdeck.tui.render.spans import Keys, Line, Role, Span, line_width, truncate_line
 from jobdeck.tui.render.state import State
 from jobdeck.tui.render.strip import GroupLine, group_line
 from jobdeck.tui.render.tabs import Tab, keys_line
 from jobdeck.tui.widgets.painted import StyledWidget
+
+STRIP_FROM = 16
+"""Minimum screen height for a line of states and errors."""
 
 SCROLLBAR = 1
 """The list's columns are this much narrower than the headings above."""
@@ -260,3 +270,32 @@ def tab_line(
         x += width_of(text)
     line = truncate_line((*spans, (note, Role.DIM), (" ", Role.FAINT)), width)
     return (*line, ("─" * (width - line_width(line)), Role.FAINT)), tuple(places)
+
+
+class TopLines:
+    """The header, the states and errors, and the banner of what is wrong, drawn from the state of the deck."""
+
+    def __init__(self, session: Session, state: DeckState) -> None:
+        self._session = session
+        self._state = state
+        self._header, self._strip, self._banner = Header(), GroupStrip(), Banner()
+
+    def __iter__(self) -> Iterator[Widget]:
+        """Return the widgets, from the top."""
+        return iter((self._header, self._strip, self._banner))
+
+    def draw(self, height: int, filter_text: str, failure: str | None, mode: Mode) -> None:
+        """Draw for a screen of a height; `failure` is why the engine stopped."""
+        state, now = self._state, self._session.clock.now()
+        overview = state.overview(now, self._session.reading)
+        below = height >= STRIP_FROM and bool(state.table.total)
+        self._strip.display = below
+        groups, new = state.failure_groups.by_error(), len(state.new_failures)
+        self._strip.show(state.table.counts, groups, filter_text, new)
+        self._header.show_lines(lambda width: (header_line(overview, width, strip_below=below),))
+        halted = state.engine.halted() if state.engine is not None else {}
+        unreachable, error = state.unreachable_profiles(), one_line(self._session.storage_error)
+        fixed = mode.read_only or mode.replay
+        self._banner.show_lines(
+            lambda width: banner_lines(width, halted, unreachable, now, failure, storage_error=error, read_only=fixed)
+        )
