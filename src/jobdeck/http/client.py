@@ -56,7 +56,7 @@ MAX_URL = 4_096
 """Most characters of a URL on record."""
 
 RECENT_REQUESTS = 512
-"""Requests that are kept to be sent again, about 3 kB each: building one takes a tenth of the time of sending it."""
+"""Requests in the cache, about 3 kB each: building one takes a tenth of the time of sending it."""
 
 LARGE = 1024 * 1024
 LARGE_AT_ONCE = 4

@@ -337,10 +337,10 @@ class PostgresStore:
         granted gets records of its own: the server may have given the numbers of these requests to others.
         """
         if self._share is not None and not self._closed and any(isinstance(one.grant, LocalGrant) for one in answers):
-            kept = self._keep(self._share, answers)
+            completed = self._record_later(self._share, answers)
             if self._server.away is None:
                 self._begin(self._record_share(self._share))
-            return kept
+            return completed
         return await self._finish(self._complete(answers))
 
     async def _complete(self, answers: Sequence[Answer]) -> tuple[Completed, ...]:
@@ -349,14 +349,14 @@ class PostgresStore:
                 completed = await self._recording.submit(answers)
             except StoreUnavailableError:
                 if self._share is not None:
-                    return self._keep(self._share, answers)
+                    return self._record_later(self._share, answers)
                 await self._server.wait_until_back()
             else:
                 self._leases.remove(answer.grant for answer in answers)
                 return completed
 
-    def _keep(self, share: LocalShare, answers: Sequence[Answer]) -> tuple[Completed, ...]:
-        """Keep answers until they can be recorded."""
+    def _record_later(self, share: LocalShare, answers: Sequence[Answer]) -> tuple[Completed, ...]:
+        """Add answers to those that are recorded when the server is back."""
         self._leases.remove(answer.grant for answer in answers)
         share.unrecorded.extend(answers)
         return (Completed(),) * len(answers)
@@ -535,7 +535,7 @@ class PostgresStore:
         return Notice(NoticeKind.AWAY, f"{away}. {meanwhile}", reason=str(away))
 
     async def _record_share(self, share: LocalShare) -> None:
-        """Record the answers that were kept, in order; those left when the server goes away again stay for later."""
+        """Record the unrecorded answers, in order, until the server goes away again."""
         async with share.recording:
             while share.unrecorded:
                 # Others may be added to the end of the list meanwhile.
